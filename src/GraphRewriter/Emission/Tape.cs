@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using GraphRewriter.Inference;
+using GraphRewriter.Ir;
+using Attribute = GraphRewriter.Ir.Attribute;
+
+namespace GraphRewriter.Emission;
+
+/// <summary>
+/// Records the nodes that a pass or a gradient rule emits. Every emitted node is shape-inferred at once; one whose result constant evaluation knows
+/// (shape arithmetic over static shapes) becomes a constant, so that the same rule serves static and dynamic shapes.
+/// </summary>
+public sealed class Tape
+{
+    readonly NameScope names;
+    readonly Dictionary<(ElementType, string), Value> constants = [];
+
+    /// <summary>Makes a tape whose names do not collide with those of the scope.</summary>
+    public Tape(NameScope names) => this.names = names;
+
+    /// <summary>Makes a tape for a graph.</summary>
+    public Tape(Graph graph) : this(new NameScope(graph))
+    {
+    }
+
+    /// <summary>The emitted nodes, in order.</summary>
+    public List<Node> Nodes { get; } = [];
+
+    /// <summary>The emitted constants, to become initializers.</summary>
+    public List<Value> Constants { get; } = [];
+
+    /// <summary>The name of the model's own node for which nodes are emitted from now on; null for none.</summary>
+    public string? Origin { get; set; }
+
+    /// <summary>Prefix of the names of emitted values.</summary>
+    public string Prefix { get; set; } = "";
+
+    /// <summary>Emits a node with one output and returns the output.</summary>
+    public Value Op(string opType, params ReadOnlySpan<Value?> inputs) => Op(opType, [], inputs);
+
+    /// <summary>Emits a node with attributes and one output and returns the output.</summary>
+    public Value Op(string opType, Attribute[] attributes, params ReadOnlySpan<Value?> inputs)
+    {
+        var node = Record(opType, attributes, 1, inputs);
+        var result = node.Output;
+        if (result.Evaluated is not { } known) return result;
+        Nodes.RemoveAt(Nodes.Count - 1);
+        return Const(known);
+    }
+
+    /// <summary>Emits a node with several outputs and returns it.</summary>
+    public Node Ops(string opType, int outputs, Attribute[] attributes, params ReadOnlySpan<Value?> inputs) => Record(opType, attributes, outputs, inputs);
+
+    /// <summary>Emits a node that exists elsewhere already (a subgraph-carrying one, for example) after inferring its outputs.</summary>
+    public Node Emit(Node node)
+    {
+        node.Origin ??= Origin;
+        ShapeInference.Infer(node);
+        Nodes.Add(node);
+        return node;
+    }
+
+    /// <summary>A constant; small equal ones are made once.</summary>
+    public Value Const(TensorData data)
+    {
+        if (data.Type == ElementType.String || data.Count > 64) return AddConstant(data);
+        var key = (data.Type, string.Create(CultureInfo.InvariantCulture, $"{string.Join(',', data.Dims)}:{Convert.ToHexString(data.Bytes.Span)}"));
+        ref var slot = ref CollectionsMarshal.GetValueRefOrAddDefault(constants, key, out var exists);
+        if (!exists) slot = AddConstant(data);
+        return slot!;
+    }
+
+    /// <summary>A scalar constant of a given element type.</summary>
+    public Value Scalar(double value, ElementType type) => Const(TensorData.FromNumbers(type, [], [value]));
+
+    /// <summary>A scalar constant of the element type of another value.</summary>
+    public Value ScalarLike(double value, Value like) => Scalar(value, like.Type);
+
+    /// <summary>A rank-1 int64 constant.</summary>
+    public Value Ints(params ReadOnlySpan<long> values) => Const(TensorData.Vector(values));
+
+    /// <summary>A name that nothing in the model has.</summary>
+    public string FreshName(string hint) => names.Fresh(Prefix + hint);
+
+    /// <summary>Moves the emitted nodes to the end of a graph and the constants to its initializers; the tape is empty then.</summary>
+    public void AppendTo(Graph graph)
+    {
+        graph.Nodes.AddRange(Nodes);
+        MoveConstantsTo(graph);
+        Nodes.Clear();
+    }
+
+    /// <summary>Inserts the emitted nodes into a graph at an index and the constants into its initializers; the tape is empty then.</summary>
+    public int InsertInto(Graph graph, int index)
+    {
+        var count = Nodes.Count;
+        graph.Nodes.InsertRange(index, Nodes);
+        MoveConstantsTo(graph);
+        Nodes.Clear();
+        return count;
+    }
+
+    void MoveConstantsTo(Graph graph)
+    {
+        // The cache stays: a later emission into the same graph may use the same constants.
+        graph.Initializers.AddRange(Constants);
+        Constants.Clear();
+    }
+
+    Value AddConstant(TensorData data)
+    {
+        var value = new Value(FreshName("const"), data.Type, data.Shape) { Data = data };
+        Constants.Add(value);
+        return value;
+    }
+
+    Node Record(string opType, Attribute[] attributes, int outputs, ReadOnlySpan<Value?> inputs)
+    {
+        var name = FreshName(opType);
+        var made = new Value[outputs];
+        for (var i = 0; i < outputs; i++) made[i] = new Value(outputs == 1 ? name : FreshName(string.Create(CultureInfo.InvariantCulture, $"{opType}.{i}")));
+        var node = new Node(opType, inputs.ToArray(), made, attributes, "", name) { Origin = Origin };
+        ShapeInference.Infer(node);
+        Nodes.Add(node);
+        return node;
+    }
+}

@@ -1,0 +1,145 @@
+using GraphRewriter.Emission;
+using GraphRewriter.Ir;
+
+namespace GraphRewriter.Gradients;
+
+/// <summary>A place where the gradient did not pass, though parameters or inputs lie behind it.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="IsMissingRule">True where this program lacks a rule, false where the operator has no gradient by its nature.</param>
+public sealed record BlockedNode(Node Node, string Reason, bool IsMissingRule);
+
+/// <summary>What the reverse sweep found.</summary>
+/// <param name="Gradients">The gradient of each value it reached, of the value's own type and shape.</param>
+/// <param name="Blocked">The nodes at which the gradient stopped, in graph order.</param>
+/// <param name="ActiveNodes">The nodes that lie between a target and the loss.</param>
+public sealed record DifferentiationResult(IReadOnlyDictionary<Value, Value> Gradients, IReadOnlyList<BlockedNode> Blocked, IReadOnlyList<Node> ActiveNodes);
+
+/// <summary>
+/// Reverse-mode differentiation of a graph into the same graph: the sweep. The rules are tables (<see cref="GradientRules"/>); broadcasting is
+/// undone here, once. Only standard operators that have rules themselves are emitted, so the result can be differentiated again.
+/// </summary>
+public static class Differentiate
+{
+    /// <summary>Emits the gradients of a scalar by the targets and by every value between them.</summary>
+    /// <param name="graph">The graph; shapes are inferred. The emitted nodes are appended to it.</param>
+    /// <param name="loss">A float scalar of the graph.</param>
+    /// <param name="targets">Float values: parameters, inputs or inner values.</param>
+    /// <param name="names">The names taken in the graph; null to collect them.</param>
+    /// <exception cref="ArgumentException">The loss is not a float scalar.</exception>
+    public static DifferentiationResult Run(Graph graph, Value loss, IReadOnlyCollection<Value> targets, NameScope? names = null)
+    {
+        if (!loss.IsFloat || loss.Shape is { Rank: > 0 } s && s.ElementCount != 1) throw new ArgumentException($"The loss '{loss.Name}' is no float scalar: {loss}.", nameof(loss));
+        var tape = new Tape(names ?? new NameScope(graph)) { Prefix = "grad/" };
+        return Run(graph, [(loss, tape.FullLike(loss, 1))], targets, tape);
+    }
+
+    /// <summary>Emits vector–Jacobian products: the gradients of Σ ⟨seed, value⟩ by the targets and by every value between them.</summary>
+    /// <param name="graph">The graph; the emitted nodes are appended to it.</param>
+    /// <param name="seeds">Values with the cotangent each starts from, of the same shape.</param>
+    /// <param name="targets">Float values.</param>
+    /// <param name="tape">Where to emit; it is appended to the graph.</param>
+    public static DifferentiationResult Run(Graph graph, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, Tape tape)
+    {
+        var active = ActiveBetween(graph, seeds.Select(s => s.Value), targets);
+        var pending = new Dictionary<Value, List<Value>>();
+        var final = new Dictionary<Value, Value>();
+        var blocked = new List<BlockedNode>();
+        foreach (var (value, cotangent) in seeds) Contribute(pending, value, cotangent);
+        for (var i = active.Nodes.Count - 1; i >= 0; i--)
+        {
+            var node = active.Nodes[i];
+            tape.Origin = node.LogicalName;
+            var outputGradients = new Value?[node.Outputs.Count];
+            for (var o = 0; o < outputGradients.Length; o++)
+                outputGradients[o] = node.Outputs[o] is { } output ? Accumulate(tape, pending, final, output) : null;
+            if (Array.TrueForAll(outputGradients, g => g is null)) continue;
+            if (!TryRule(node, blocked, out var rule)) continue;
+            var inputGradients = rule.Gradients(tape, node, outputGradients);
+            if (inputGradients.Length != node.Inputs.Count)
+                throw new InvalidOperationException($"The rule of {node.OpType} gave {inputGradients.Length} gradients for the {node.Inputs.Count} inputs of {node}.");
+            for (var k = 0; k < inputGradients.Length; k++)
+            {
+                if (inputGradients[k] is not { } gradient || node.Inputs[k] is not { } input || !active.Values.Contains(input)) continue;
+                Contribute(pending, input, tape.SumTo(gradient, input));
+            }
+        }
+        tape.Origin = null;
+        foreach (var target in targets) Accumulate(tape, pending, final, target);
+        blocked.Reverse();
+        tape.AppendTo(graph);
+        return new DifferentiationResult(final, blocked, active.Nodes);
+    }
+
+    static bool TryRule(Node node, List<BlockedNode> blocked, out GradientRule rule)
+    {
+        rule = null!;
+        if (node.Domain.Length > 0)
+        {
+            blocked.Add(new BlockedNode(node, $"'{node.Domain}::{node.OpType}' is no standard operator", IsMissingRule: true));
+            return false;
+        }
+        if (GradientRules.Stops.TryGetValue(node.OpType, out var stop))
+        {
+            blocked.Add(new BlockedNode(node, stop.Reason, IsMissingRule: false));
+            return false;
+        }
+        if (GradientRules.ByOp.TryGetValue(node.OpType, out rule!)) return true;
+        blocked.Add(new BlockedNode(node, $"no gradient rule for '{node.OpType}' yet", IsMissingRule: true));
+        return false;
+    }
+
+    static void Contribute(Dictionary<Value, List<Value>> pending, Value value, Value gradient)
+    {
+        if (!pending.TryGetValue(value, out var parts)) pending[value] = parts = [];
+        parts.Add(gradient);
+    }
+
+    static Value? Accumulate(Tape tape, Dictionary<Value, List<Value>> pending, Dictionary<Value, Value> final, Value value)
+    {
+        if (final.TryGetValue(value, out var known)) return known;
+        if (!pending.Remove(value, out var parts)) return null;
+        var sum = parts.Count switch
+        {
+            1 => parts[0],
+            2 => tape.Add(parts[0], parts[1]),
+            _ => tape.Op("Sum", [.. parts]),
+        };
+        return final[value] = sum;
+    }
+
+    /// <summary>The nodes and values on float paths from the targets to the seeds.</summary>
+    static (List<Node> Nodes, HashSet<Value> Values) ActiveBetween(Graph graph, IEnumerable<Value> seeds, IEnumerable<Value> targets)
+    {
+        var downstream = new HashSet<Value>(targets);
+        var forward = new List<Node>();
+        foreach (var node in graph.Nodes)
+        {
+            if (!UsedValues(node).Any(downstream.Contains)) continue;
+            forward.Add(node);
+            foreach (var output in node.Outputs) if (output is not null) downstream.Add(output);
+        }
+        var upstream = new HashSet<Value>(seeds);
+        var nodes = new List<Node>();
+        for (var i = forward.Count - 1; i >= 0; i--)
+        {
+            var node = forward[i];
+            if (!node.Outputs.Any(o => o is not null && upstream.Contains(o))) continue;
+            nodes.Add(node);
+            foreach (var value in UsedValues(node)) upstream.Add(value);
+        }
+        nodes.Reverse();
+        upstream.IntersectWith(downstream);
+        upstream.RemoveWhere(v => !v.IsFloat && v.Type != ElementType.Undefined);
+        return (nodes, upstream);
+    }
+
+    /// <summary>A node's inputs, and for control flow the outer values that its subgraphs use.</summary>
+    static IEnumerable<Value> UsedValues(Node node)
+    {
+        foreach (var input in node.Inputs) if (input is not null) yield return input;
+        foreach (var (_, sub) in node.Subgraphs)
+            foreach (var inner in sub.AllNodes())
+                foreach (var input in inner.Inputs) if (input is not null) yield return input;
+    }
+}

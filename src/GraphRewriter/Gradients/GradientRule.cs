@@ -1,0 +1,61 @@
+using GraphRewriter.Emission;
+using GraphRewriter.Ir;
+
+namespace GraphRewriter.Gradients;
+
+/// <summary>
+/// Emits the gradients of a node's inputs from those of its outputs.
+/// </summary>
+/// <param name="tape">Where to emit.</param>
+/// <param name="node">The node; its inputs and outputs may be used.</param>
+/// <param name="outputGradients">One per output; null where nothing depends on the output. At least one is not null.</param>
+/// <returns>
+/// One per input, null where the input carries no gradient (indices, shapes). Each is of the input's type and has the input's shape,
+/// or a shape that the input was broadcast to: the sweep sums it.
+/// </returns>
+delegate Value?[] GradientFunction(Tape tape, Node node, IReadOnlyList<Value?> outputGradients);
+
+/// <summary>Emits the gradients of the inputs of a node whose first output alone carries a gradient; see <see cref="GradientFunction"/>.</summary>
+delegate Value?[] SingleOutputGradient(Tape tape, Node node, Value outputGradient);
+
+/// <summary>
+/// How one operator is differentiated. In formulas X, Y are input and output, dY the gradient of the loss by Y; A, B are the inputs of a
+/// two-input operator; · is the matrix product, * the elementwise one.
+/// </summary>
+/// <param name="OpType">The operator, in the standard domain at the canonical opset.</param>
+/// <param name="Since">The first opset that has the operator.</param>
+/// <param name="Formula">The formula, printed in docs/operators.md.</param>
+/// <param name="Gradients">Emits the gradients.</param>
+sealed record GradientRule(string OpType, int Since, string Formula, GradientFunction Gradients)
+{
+    /// <summary>A rule for an operator whose first output alone carries a gradient.</summary>
+    public GradientRule(string opType, int since, string formula, SingleOutputGradient gradient)
+        : this(opType, since, formula, (t, n, dy) => dy[0] is { } first ? gradient(t, n, first) : new Value?[n.Inputs.Count])
+    {
+    }
+}
+
+/// <summary>Constructors of gradient rules by kind of operator.</summary>
+static class Rule
+{
+    /// <summary>An operator of one input: dX from x, y and dy.</summary>
+    public static GradientRule Unary(string opType, int since, string formula, Func<Tape, Value, Value, Value, Value> gradient) =>
+        new(opType, since, formula, (t, n, dy) => [gradient(t, n.Inputs[0]!, n.Output, dy)]);
+
+    /// <summary>An operator of two inputs, broadcast: dA and dB from a, b, y and dy; the sweep undoes the broadcasting.</summary>
+    public static GradientRule Binary(string opType, int since, string formula, Func<Tape, Value, Value, Value, Value, (Value? A, Value? B)> gradient) =>
+        new(opType, since, formula, (t, n, dy) =>
+        {
+            var (a, b) = gradient(t, n.Inputs[0]!, n.Inputs[1]!, n.Output, dy);
+            return [a, b];
+        });
+
+    /// <summary>An operator that is linear in its first input and takes indices, shapes or other data without gradient as further inputs.</summary>
+    public static GradientRule LinearInData(string opType, int since, string formula, Func<Tape, Node, Value, Value> gradient) =>
+        new(opType, since, formula, (t, n, dy) =>
+        {
+            var result = new Value?[n.Inputs.Count];
+            result[0] = gradient(t, n, dy);
+            return result;
+        });
+}

@@ -1,0 +1,19 @@
+using System.Collections.Frozen;
+
+namespace GraphRewriter.Gradients;
+
+/// <summary>All gradient rules and stops, by operator. An operator is in one of the two tables or in neither ("not yet"), never in both.</summary>
+static class GradientRules
+{
+    /// <summary>The rules, in the order of the documentation.</summary>
+    public static readonly GradientRule[] All =
+    [
+        .. ElementwiseRules.All,
+    ];
+
+    /// <summary>The rules by operator.</summary>
+    public static FrozenDictionary<string, GradientRule> ByOp { get; } = All.ToFrozenDictionary(r => r.OpType, StringComparer.Ordinal);
+
+    /// <summary>The stops by operator.</summary>
+    public static FrozenDictionary<string, GradientStop> Stops { get; } = StopGradients.All.ToFrozenDictionary(s => s.OpType, StringComparer.Ordinal);
+}
