@@ -65,4 +65,13 @@ static class Catalogue
             """);
         return page.ToString();
     }
+
+    /// <summary>The folder above the program that holds Auditor.sln.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is none.</exception>
+    internal static string FindCheckout()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+            if (File.Exists(Path.Combine(folder.FullName, "Auditor.sln"))) return folder.FullName;
+        throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} holds Auditor.sln; give the folder to write to.");
+    }
 }

@@ -1,1 +1,5 @@
-return 0;
+using ModelGenerator;
+
+// Writes the models' page into the folder given, or into the models folder of the checkout.
+var folder = args.Length > 0 ? args[0] : Path.Combine(Catalogue.FindCheckout(), "models");
+File.WriteAllText(Path.Combine(folder, "README.md"), Catalogue.Page());
