@@ -21,13 +21,18 @@ static class TypeCodec
             info.Type = null;
             return null;
         }
-        if (type.TensorType is not { } tensor) return null;
+        if (type.TensorType is not { } tensor)
+        {
+            if (type.CalculateSize() == 0) info.Type = null;
+            return null;
+        }
         var element = (ElementType)tensor.ElemType;
         if (!Enum.IsDefined(element)) return $"has the unknown element type {tensor.ElemType}";
         if (value.Data is not null && element != ElementType.Undefined && value.Type != element) return $"is declared as {element}, the initializer is {value.Type}";
         if (value.Type == ElementType.Undefined) value.Type = element;
         if (tensor.Shape is { } shape) value.Shape ??= new Shape(shape.Dim.Select(ToDim));
         KeepRest(type, tensor);
+        if (type.CalculateSize() == 0) info.Type = null;
         return null;
     }
 
