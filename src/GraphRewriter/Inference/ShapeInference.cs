@@ -19,6 +19,13 @@ static class ShapeInference
         ConvolutionRules.All,
         NormalizationRules.All,
         GeneratorRules.All,
+        RecurrentRules.All,
+        QuantizationRules.All,
+        LossRules.All,
+        SignalRules.All,
+        ImageRules.All,
+        TextRules.All,
+        ControlFlowRules.All,
     }
     .SelectMany(family => family)
     .ToDictionary(rule => rule.OpType, rule => rule.Infer, StringComparer.Ordinal)
