@@ -1,5 +1,6 @@
 using System.Text;
 using GraphRewriter.Ir;
+using GraphRewriter.Serialization;
 
 namespace ModelGenerator;
 
@@ -10,7 +11,16 @@ namespace ModelGenerator;
 /// <param name="Finding">What an audit should find; "nothing" where it is healthy.</param>
 /// <param name="Build">Builds it.</param>
 /// <param name="External">Whether its weights are in a file of their own beside it.</param>
-sealed record Network(string Name, string What, string Recipe, string Finding, Func<Model> Build, bool External = false);
+sealed record Network(string Name, string What, string Recipe, string Finding, Func<Model> Build, bool External = false)
+{
+    /// <summary>Writes the model into a folder, and its weights beside it where they are external.</summary>
+    internal void Write(string folder)
+    {
+        var model = Build();
+        model.Documentation = $"{What}. Weights: {Recipe}.";
+        OnnxWriter.Write(model, Path.Combine(folder, $"{Name}.onnx"), new WriteOptions { ExternalThreshold = External ? 1024 : null });
+    }
+}
 
 /// <summary>All models of the folder, and the page that lists them.</summary>
 static class Catalogue
