@@ -2,7 +2,6 @@ using GraphRewriter.Ir;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using ModelGenerator;
-using Testing;
 using Xunit;
 
 namespace GraphRewriter.Tests.Models;

@@ -1,6 +1,6 @@
 using Xunit;
 
-namespace GraphRewriter.Tests;
+namespace Testing;
 
 /// <summary>Finds the networks that lie beside the checkout and are no part of it. Tests that need them skip where they are absent.</summary>
 static class SharedFiles
@@ -26,13 +26,7 @@ static class SharedFiles
 
     static string? Locate()
     {
-        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } set) return Directory.Exists(set) ? set : null;
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (!File.Exists(Path.Combine(folder.FullName, "Auditor.sln"))) continue;
-            var shared = Path.Combine(folder.Parent?.FullName ?? "", "shared");
-            return Directory.Exists(shared) ? shared : null;
-        }
-        return null;
+        var folder = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } set ? set : Path.GetFullPath(Path.Combine(Checkout.Root, "..", "shared"));
+        return Directory.Exists(folder) ? folder : null;
     }
 }
