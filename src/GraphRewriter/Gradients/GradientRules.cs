@@ -9,6 +9,10 @@ static class GradientRules
     public static readonly GradientRule[] All =
     [
         .. ElementwiseRules.All,
+        .. ActivationRules.All,
+        .. ReductionRules.All,
+        .. NormalizationRules.All,
+        .. LossRules.All,
     ];
 
     /// <summary>The rules by operator.</summary>
