@@ -28,6 +28,9 @@ delegate Value?[] SingleOutputGradient(Tape tape, Node node, Value outputGradien
 /// <param name="Gradients">Emits the gradients.</param>
 sealed record GradientRule(string OpType, int Since, string Formula, GradientFunction Gradients)
 {
+    /// <summary>Whether the operator is linear in its first input and the others are indices, shapes or settings without gradient.</summary>
+    public bool IsLinearInData { get; init; }
+
     /// <summary>A rule for an operator whose first output alone carries a gradient.</summary>
     public GradientRule(string opType, int since, string formula, SingleOutputGradient gradient)
         : this(opType, since, formula, (t, n, dy) => dy[0] is { } first ? gradient(t, n, first) : new Value?[n.Inputs.Count])
@@ -57,5 +60,6 @@ static class Rule
             var result = new Value?[n.Inputs.Count];
             result[0] = gradient(t, n, dy);
             return result;
-        });
+        })
+        { IsLinearInData = true };
 }
