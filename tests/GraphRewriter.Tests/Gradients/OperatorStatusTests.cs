@@ -19,7 +19,7 @@ public class OperatorStatusTests
     {
         var known = OperatorCatalogue.All.Select(e => e.Name).ToHashSet(StringComparer.Ordinal);
         var places = GradientRules.All.Select(r => r.OpType).Concat(StopGradients.All.Select(s => s.OpType)).Concat(OperatorStatus.Others.SelectMany(o => o.Names));
-        Assert.Equal([], places.Where(n => !known.Contains(n)));
+        Assert.Equal([], places.Where(n => !known.Contains(n)), StringComparer.Ordinal);
     }
 
     [Fact]

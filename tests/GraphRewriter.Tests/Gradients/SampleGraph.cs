@@ -1,0 +1,97 @@
+using GraphRewriter.Emission;
+using GraphRewriter.Inference;
+using GraphRewriter.Ir;
+
+namespace GraphRewriter.Tests.Gradients;
+
+/// <summary>
+/// A sample as a model: x0, x1, … are its inputs, y0, y1, … its outputs; once differentiated, c0, c1, … are the cotangents of the outputs and g0, g1, … the gradients
+/// of the inputs; once differentiated again, w0, w1, … are the cotangents of those and h0, h1, … the second gradients.
+/// </summary>
+sealed class SampleGraph
+{
+    readonly OpSample sample;
+    readonly Value?[] inputs;
+
+    /// <summary>Builds the forward graph.</summary>
+    /// <param name="sample">The sample.</param>
+    /// <param name="values">The values of each input.</param>
+    /// <param name="real">The float type.</param>
+    /// <param name="hideShapes">Whether the dimensions of what is fed are stated as unknown.</param>
+    public SampleGraph(OpSample sample, double[]?[] values, ElementType real, bool hideShapes = false)
+    {
+        this.sample = sample;
+        var graph = new Graph { Name = "sample" };
+        inputs = new Value?[sample.Inputs.Length];
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            if (sample.Inputs[i] is not { } input) continue;
+            var data = TensorData.FromNumbers(input.IsFloat ? real : input.Type, input.Dims, values[i]!);
+            if (input.IsConstant) inputs[i] = graph.AddInitializer($"x{i}", data);
+            else graph.Inputs.Add(inputs[i] = new Value($"x{i}", data.Type, hideShapes ? Shape.OfRank(input.Dims.Length) : Shape.Of(input.Dims)));
+        }
+        var node = new Node(sample.Op, inputs, Enumerable.Range(0, sample.Outputs).Select(k => new Value($"y{k}")), sample.Attributes, "", "node");
+        graph.Nodes.Add(node);
+        ShapeInference.Infer(graph);
+        graph.Outputs.AddRange(node.Outputs!);
+        Outputs = [.. node.Outputs.Select(o => o!)];
+        Model = new Model(graph);
+        Model.Opsets[""] = Model.CanonicalOpset;
+    }
+
+    public Model Model { get; }
+
+    public IReadOnlyList<Value> Outputs { get; }
+
+    /// <summary>The operators that the rule emitted.</summary>
+    public IEnumerable<string> EmittedOperators => Model.Graph.Nodes.Skip(1).Select(n => n.OpType).Distinct(StringComparer.Ordinal);
+
+    /// <summary>The slots of the inputs with gradient.</summary>
+    public IEnumerable<int> Slots => Enumerable.Range(0, inputs.Length).Where(i => sample.Inputs[i] is { IsFloat: true, HasGradient: true });
+
+    /// <summary>Adds the gradients of the inputs; returns those of which there is one.</summary>
+    public IReadOnlyList<int> Differentiate()
+    {
+        var seeds = Outputs.Where(o => o.IsFloat).Select((o, k) => (o, Cotangent($"c{k}", o))).ToList();
+        return Derive(seeds, "g");
+    }
+
+    /// <summary>Adds the gradients of the products of the given first gradients with cotangents.</summary>
+    public IReadOnlyList<int> DifferentiateAgain(IReadOnlyList<int> first)
+    {
+        var seeds = first.Select(i => (Output($"g{i}"), Cotangent($"w{i}", Output($"g{i}")))).ToList();
+        return Derive(seeds, "h");
+    }
+
+    Value Output(string name) => Model.Graph.Outputs.Single(o => string.Equals(o.Name, name, StringComparison.Ordinal));
+
+    Value Cotangent(string name, Value of)
+    {
+        var cotangent = new Value(name, of.Type, of.Shape);
+        Model.Graph.Inputs.Add(cotangent);
+        return cotangent;
+    }
+
+    List<int> Derive(List<(Value, Value)> seeds, string prefix)
+    {
+        var graph = Model.Graph;
+        var targets = Slots.Select(i => inputs[i]!).ToList();
+        var result = GraphRewriter.Gradients.Differentiate.Run(graph, seeds, targets, new Tape(graph) { Prefix = prefix + "rad/" });
+        var missing = result.Blocked.Where(b => b.IsMissingRule).Select(b => b.Reason).ToList();
+        Xunit.Assert.True(missing.Count == 0, $"{sample.Id}: {string.Join("; ", missing)}");
+        var found = new List<int>();
+        foreach (var i in Slots)
+        {
+            if (!result.Gradients.TryGetValue(inputs[i]!, out var gradient)) continue;
+            Xunit.Assert.Equal(inputs[i]!.Type, gradient.Type);
+            // One value may be the gradient of several inputs, or an input itself; an Identity gives each its own name.
+            var named = new Value($"{prefix}{i}");
+            var alias = new Node("Identity", [gradient], [named], name: named.Name + "/alias");
+            ShapeInference.Infer(alias);
+            graph.Nodes.Add(alias);
+            graph.Outputs.Add(named);
+            found.Add(i);
+        }
+        return found;
+    }
+}
