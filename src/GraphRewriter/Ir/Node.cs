@@ -95,6 +95,12 @@ public sealed class Node
         output?.Producer = this;
     }
 
+    /// <summary>Removes left-out outputs from the end of the list.</summary>
+    public void TrimOutputs()
+    {
+        while (outputs.Count > 0 && outputs[^1] is null) outputs.RemoveAt(outputs.Count - 1);
+    }
+
     /// <summary>Whether the operator is the standard one of that name.</summary>
     public bool Is(string opType) => Domain.Length == 0 && string.Equals(OpType, opType, StringComparison.Ordinal);
 

@@ -1,0 +1,220 @@
+using GraphRewriter.Ir;
+using static GraphRewriter.Canonicalization.ParameterRole;
+
+namespace GraphRewriter.Canonicalization;
+
+/// <summary>Walks a graph in order, collecting parameters and remembering which values depend on one already.</summary>
+sealed class ParameterFinder
+{
+    readonly Graph graph;
+    readonly IReadOnlySet<Value> fromConstantNodes;
+    readonly Dictionary<Value, List<Node>> consumers;
+    readonly Dictionary<Value, List<ParameterUse>> found = [];
+    readonly List<Value> order = [];
+    /// <summary>Values computed with a trainable parameter, or by looking up a table.</summary>
+    readonly HashSet<Value> learned = [];
+    /// <summary>Values computed with a front-end table that is followed by a magnitude.</summary>
+    readonly HashSet<Value> spectral = [];
+
+    public ParameterFinder(Graph graph, IReadOnlySet<Value> fromConstantNodes)
+    {
+        this.graph = graph;
+        this.fromConstantNodes = fromConstantNodes;
+        consumers = graph.Consumers();
+    }
+
+    public void Visit(Node node)
+    {
+        if (node.Domain.Length == 0) Inspect(node);
+        var trained = node.Inputs.Any(i => i is not null && learned.Contains(i));
+        trained |= Uses(node).Any(u => IsTrainable(u.Role));
+        var frontal = node.Inputs.Any(i => i is not null && spectral.Contains(i)) || Uses(node).Any(u => u.Role == FrontEnd && u.Node.OpType is "Conv" or "MatMul" or "Gemm");
+        foreach (var output in node.Outputs)
+        {
+            if (output is null) continue;
+            if (trained) learned.Add(output);
+            if (frontal) spectral.Add(output);
+        }
+    }
+
+    public IReadOnlyList<Parameter> Result() =>
+        [.. order.Select(v => new Parameter(v, v.Name, found[v][0].Role, found[v].Exists(u => IsTrainable(u.Role)), found[v]))];
+
+    static bool IsTrainable(ParameterRole role) => role is not (RunningMean or RunningVariance or FrontEnd);
+
+    IEnumerable<ParameterUse> Uses(Node node)
+    {
+        for (var i = 0; i < node.Inputs.Count; i++)
+        {
+            if (node.Inputs[i] is not { } input) continue;
+            foreach (var root in ParameterSlots.Roots(input))
+                if (found.TryGetValue(root, out var uses))
+                    foreach (var use in uses) if (use.Node == node && use.Input == i) yield return use;
+        }
+    }
+
+    void Inspect(Node node)
+    {
+        if (ParameterSlots.Fixed.TryGetValue(node.OpType, out var slots))
+        {
+            foreach (var (input, role) in slots) InspectSlot(node, input, role);
+            return;
+        }
+        switch (node.OpType)
+        {
+            case "Einsum":
+                for (var i = 0; i < node.Inputs.Count; i++) InspectSlot(node, i, LinearWeight);
+                break;
+            case "Gather":
+                InspectTable(node);
+                break;
+            case "Mul" or "Div" or "Add" or "Sub" or "Sum":
+                InspectElementwise(node);
+                break;
+            case "Concat":
+                for (var i = 0; i < node.Inputs.Count; i++) InspectToken(node, i);
+                break;
+            default:
+                break;
+        }
+    }
+
+    void InspectSlot(Node node, int input, ParameterRole role)
+    {
+        if (node.Input(input) is not { IsFloat: true } value) return;
+        var roots = ParameterSlots.Roots(value);
+        if (roots.Count == 0) return;
+        if (role is LinearWeight && node.Inputs.Where((v, i) => i != input && v is not null && (i < 2 || node.Is("Einsum"))).All(v => v!.Constant is not null)) return;
+        if (role is NormalizationScale or NormalizationShift && IsPlaceholder(node, input, roots)) return;
+        if (role is RecurrentState && roots.All(r => IsFilledWith(r, 0))) return;
+        if (role is ConvolutionWeight or LinearWeight && IsFrontEnd(node, input)) role = FrontEnd;
+        if (role is LinearWeight && input == 1 && node.Inputs[0] is { } x && ParameterSlots.BehindViews(x).Producer is { } maker && maker.Is("OneHot")) role = Embedding;
+        Add(node, input, role, roots);
+    }
+
+    /// <summary>An InstanceNormalization that a converter used to spell another normalisation has constants 1 and 0 where its scale and shift should be.</summary>
+    bool IsPlaceholder(Node node, int input, IReadOnlyList<Value> roots) =>
+        node.Is("InstanceNormalization") && roots.All(r => fromConstantNodes.Contains(r) && IsFilledWith(r, input == 1 ? 1 : 0));
+
+    /// <summary>A table of float rows looked up by integers.</summary>
+    void InspectTable(Node node)
+    {
+        if (node.Inputs[0] is not { IsFloat: true } table || node.Inputs[1]!.Constant is not null) return;
+        var roots = ParameterSlots.Roots(table);
+        if (roots.Count > 0 && (table.Shape?.Rank ?? 0) >= 2) Add(node, 0, Embedding, roots);
+    }
+
+    /// <summary>A learned factor or summand: more than one element, on a path of floats that already holds a parameter; before the first parameter it is normalisation of the input.</summary>
+    void InspectElementwise(Node node)
+    {
+        if (node.Inputs.Count < 2) return;
+        for (var i = 0; i < node.Inputs.Count; i++)
+        {
+            if (node.Inputs[i] is not { IsFloat: true } value) continue;
+            var roots = ParameterSlots.Roots(value);
+            if (roots.Count == 0 || roots.All(r => r.Data!.Count < 2)) continue;
+            var others = node.Inputs.Where((v, k) => k != i && v is not null && ParameterSlots.Roots(v).Count == 0 && v.Constant is null).ToList();
+            if (others.Count == 0) continue;
+            var isSum = node.OpType is "Add" or "Sub" or "Sum";
+            if (isSum && roots.All(IsAdditiveMask)) continue;
+            if (!isSum && roots.All(IsMultiplicativeMask)) continue;
+            var onLearnedPath = others.Exists(o => learned.Contains(o!));
+            var role = !onLearnedPath || (isSum && roots.All(IsSinusoid)) ? FrontEnd
+                : !isSum ? Scale
+                : others.Exists(o => IsProduct(ParameterSlots.BehindViews(o!))) && IsChannelVector(value) ? Bias
+                : Shift;
+            Add(node, i, role, roots);
+        }
+    }
+
+    static bool IsProduct(Value value) => value.Producer is { Domain.Length: 0, OpType: "MatMul" or "Gemm" or "Conv" or "ConvTranspose" or "Einsum" };
+
+    static bool IsChannelVector(Value value) => value.Shape is { } s && s.Count(d => d.Size != 1) <= 1;
+
+    /// <summary>A constant joined to a learned sequence: a class token. Zeros are padding.</summary>
+    void InspectToken(Node node, int input)
+    {
+        if (node.Inputs[input] is not { IsFloat: true } value) return;
+        var roots = ParameterSlots.Roots(value);
+        if (roots.Count == 0 || roots.All(r => r.Data!.Count < 2 || (fromConstantNodes.Contains(r) && IsFilledWith(r, 0)))) return;
+        if (node.Inputs.Any(o => o is not null && o != value && learned.Contains(o))) Add(node, input, Token, roots);
+    }
+
+    /// <summary>
+    /// A product with the raw input whose result is only squared or taken the magnitude of is a transform basis (STFT); a product with such magnitudes by a matrix
+    /// without negative numbers is a filter bank (mel).
+    /// </summary>
+    bool IsFrontEnd(Node node, int input)
+    {
+        if (node.Inputs[input == 0 ? 1 : 0] is not { } data || learned.Contains(data)) return false;
+        if (spectral.Contains(data)) return ParameterSlots.Roots(node.Inputs[input]!).All(r => r.Data is { Unavailable: null } d && Array.TrueForAll(d.ToFloats(), v => v >= 0));
+        return node.Input(2) is null && FeedsOnlyMagnitudes(node.Output, 0);
+    }
+
+    bool FeedsOnlyMagnitudes(Value value, int depth)
+    {
+        if (depth > 8 || graph.Outputs.Contains(value) || !consumers.TryGetValue(value, out var users)) return false;
+        return users.TrueForAll(u => u.OpType switch
+        {
+            "Abs" or "ReduceL2" or "ReduceSumSquare" => true,
+            "Pow" => u.Inputs[1]?.Constant is { Count: 1 } exponent && exponent.ToFloats()[0] == 2,
+            "Mul" => u.Inputs[0] == u.Inputs[1],
+            "Slice" or "Split" or "Transpose" or "Reshape" or "Squeeze" or "Unsqueeze" or "Identity" or "Cast" or "Gather" => u.Outputs.All(o => o is null || FeedsOnlyMagnitudes(o, depth + 1)),
+            "Shape" => true,
+            _ => false,
+        });
+    }
+
+    void Add(Node node, int input, ParameterRole role, IReadOnlyList<Value> roots)
+    {
+        foreach (var root in roots.Distinct())
+        {
+            if (!root.IsFloat) continue;
+            if (!found.TryGetValue(root, out var uses))
+            {
+                found[root] = uses = [];
+                order.Add(root);
+            }
+            uses.Add(new ParameterUse(node, input, role, node.Inputs[input] == root));
+        }
+    }
+
+    static bool IsFilledWith(Value value, float number) => value.Data is { Unavailable: null } d && Array.TrueForAll(d.ToFloats(), v => v == number);
+
+    /// <summary>Zeros and large negative numbers, both there: what is added to scores before a Softmax.</summary>
+    static bool IsAdditiveMask(Value value)
+    {
+        if (value.Data is not { Unavailable: null } data) return false;
+        var numbers = data.ToFloats();
+        return Array.TrueForAll(numbers, v => v is 0 or <= -1e4f) && Array.Exists(numbers, v => v < 0);
+    }
+
+    /// <summary>Zeros and ones, both there.</summary>
+    static bool IsMultiplicativeMask(Value value)
+    {
+        if (value.Data is not { Unavailable: null } data) return false;
+        var numbers = data.ToFloats();
+        return Array.TrueForAll(numbers, v => v is 0 or 1) && Array.Exists(numbers, v => v == 0) && Array.Exists(numbers, v => v == 1);
+    }
+
+    /// <summary>A position table of sines and cosines: in each row the squares of the pairs (neighbours, or one half and the other) add up to one.</summary>
+    static bool IsSinusoid(Value value)
+    {
+        if (value.Data is not { Unavailable: null } data || data.Dims.Count < 2) return false;
+        var width = (int)data.Dims[^1];
+        if (width < 4 || width % 2 != 0) return false;
+        var x = data.ToFloats();
+        return x.Length / width > 1 && (Pairs(2, 1) || Pairs(1, width / 2));
+
+        bool Pairs(int step, int distance)
+        {
+            for (var row = 0; row + width <= x.Length; row += width)
+                for (var i = 0; i < width / 2; i++)
+                {
+                    var (a, b) = (x[row + i * step], x[row + i * step + distance]);
+                    if (Math.Abs(a * a + b * b - 1) > 1e-3f) return false;
+                }
+            return true;
+        }
+    }
+}
