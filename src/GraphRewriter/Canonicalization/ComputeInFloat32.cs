@@ -48,6 +48,7 @@ static class ComputeInFloat32
     static void Dequantize(PassContext context, Graph main)
     {
         var replaced = new Dictionary<Value, Value>();
+        var taken = new HashSet<Value>();
         foreach (var graph in main.SelfAndSubgraphs())
         {
             foreach (var node in graph.Nodes)
@@ -56,7 +57,9 @@ static class ComputeInFloat32
                 if (node.Inputs[0] is not { Data: { Unavailable: null } x } source || node.Inputs[1]?.Data is not { Unavailable: null } scale) continue;
                 var zero = node.Input(2);
                 if (zero is not null && zero.Data is not { Unavailable: null }) continue;
-                var name = context.FreshName(source.Name + "_dequantized");
+                // The first use takes over the name of the quantised tensor, which is the author's.
+                var name = taken.Add(source) ? source.Name : context.FreshName(source.Name + "_dequantized");
+                if (string.Equals(name, source.Name, StringComparison.Ordinal)) source.Name = context.FreshName(source.Name + "_quantized");
                 replaced[node.Output] = main.AddInitializer(name, Dequantized(x, scale, zero?.Data, node.Int("axis", 1), node.Int("block_size")));
             }
         }

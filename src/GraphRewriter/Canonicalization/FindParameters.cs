@@ -1,4 +1,3 @@
-using GraphRewriter.Ir;
 
 namespace GraphRewriter.Canonicalization;
 

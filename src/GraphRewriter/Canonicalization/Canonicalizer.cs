@@ -1,0 +1,64 @@
+using System.Globalization;
+using GraphRewriter.Inference;
+using GraphRewriter.Ir;
+
+namespace GraphRewriter.Canonicalization;
+
+/// <summary>Brings any model into the one form that gradient rules, probes and engines know. After each pass the model computes what it computed before.</summary>
+public static class Canonicalizer
+{
+    /// <summary>The oldest opset from which numbers are computed.</summary>
+    public const long OldestOpset = 6;
+
+    /// <summary>Returns the canonical form of a model; the model given is not changed.</summary>
+    /// <exception cref="ModelException">The graph breaks the rules of ONNX, or a shape the user gave does not fit.</exception>
+    public static CanonicalModel Run(Model model, CanonicalOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        var context = new PassContext(model.Copy(), options);
+        var tooOld = context.SourceOpset < OldestOpset && context.Model.Graph.AllNodes().Any(n => n.Domain.Length == 0);
+
+        InlineFunctions.Apply(context);
+        NameNodes.Apply(context);
+        LiftConstants.Apply(context);
+        if (tooOld) return StructureOf(context);
+
+        AdaptOperators.Apply(context);
+        context.NoteCounts();
+        UnshareInitializers.Apply(context);
+        if (options.ComputeInFloat32) ComputeInFloat32.Apply(context);
+        RemoveDeadCode.Apply(context.Model.Graph);
+        var (inputs, batch) = BindShapes.Apply(context);
+        while (ResolveControlFlow.Apply(context)) ShapeInference.Infer(context.Model.Graph);
+
+        var parameters = FindParameters.Apply(context);
+        FoldConstants.Apply(context, parameters.Select(p => p.Value).ToHashSet());
+        RemoveDeadCode.Apply(context.Model.Graph);
+        NameNodes.UniteValues(context);
+        return new CanonicalModel(context.Model)
+        {
+            SourceOpset = context.SourceOpset,
+            Parameters = FindParameters.Apply(context),
+            Notes = context.Notes,
+            Unsupported = context.Unsupported,
+            Inputs = inputs,
+            Batch = batch,
+        };
+    }
+
+    static CanonicalModel StructureOf(PassContext context)
+    {
+        context.Note(string.Create(CultureInfo.InvariantCulture, $"Opset {context.SourceOpset} is older than {OldestOpset}: only the structure is read, no number is computed."));
+        return new CanonicalModel(context.Model)
+        {
+            SourceOpset = context.SourceOpset,
+            StructureOnly = true,
+            Parameters = FindParameters.Apply(context),
+            Notes = context.Notes,
+            Unsupported = context.Unsupported,
+            Inputs = [.. context.Model.Graph.Inputs.Select(v => new InputBinding(v.Name, v.Shape, v.Shape, v.Shape is { IsStatic: true } ? BindingSource.File : BindingSource.Dynamic))],
+            Batch = new BatchBinding(BatchKind.None, 1, new Dictionary<string, int>(StringComparer.Ordinal), "only the structure is read"),
+        };
+    }
+}
