@@ -32,10 +32,13 @@ static class RemoveDeadCode
         }
     }
 
-    /// <summary>Unused outputs are left out; but those of control flow stay, since its subgraphs make them.</summary>
+    /// <summary>
+    /// Unused outputs are left out; but those of control flow stay, since its subgraphs make them, those of Split, which are counted, and the statistics that
+    /// BatchNormalization must have in training mode.
+    /// </summary>
     static void DropOutputs(Node node, HashSet<Value> used)
     {
-        if (node.Subgraphs.Any() || node.Is("Split")) return;
+        if (node.Subgraphs.Any() || node.Is("Split") || (node.Is("BatchNormalization") && node.Int("training_mode") != 0)) return;
         for (var i = 1; i < node.Outputs.Count; i++) if (node.Outputs[i] is { } output && !used.Contains(output)) node.SetOutput(i, null);
         node.TrimOutputs();
     }
