@@ -13,6 +13,9 @@ static class GradientRules
         .. ReductionRules.All,
         .. NormalizationRules.All,
         .. LossRules.All,
+        .. LinearRules.All,
+        .. ConvolutionRules.All,
+        .. ShapeRules.All,
     ];
 
     /// <summary>The rules by operator.</summary>
