@@ -11,6 +11,10 @@ static class OpSamples
     public static readonly OpSample[] All =
     [
         .. ElementwiseSamples.All,
+        .. ActivationSamples.All,
+        .. ReductionSamples.All,
+        .. NormalizationSamples.All,
+        .. LossSamples.All,
     ];
 
     public static FrozenDictionary<string, OpSample> ById { get; } = All.ToFrozenDictionary(s => s.Id, StringComparer.Ordinal);
