@@ -24,6 +24,9 @@ sealed record OpSample(string Op, string Name, SampleInput?[] Inputs, Attribute[
     /// <summary>Relative tolerance in place of the usual one, with its reason.</summary>
     public (double Value, string Reason)? Tolerance { get; init; }
 
+    /// <summary>Why differences are taken in float32, though ONNX Runtime runs the operator in float64; null where they are not.</summary>
+    public string? InFloat32 { get; init; }
+
     /// <summary>Why the gradient is not differentiated once more; null where it is.</summary>
     public string? NotTwice { get; init; }
 
