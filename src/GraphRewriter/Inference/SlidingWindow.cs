@@ -52,9 +52,13 @@ readonly ref struct SlidingWindow
     public Dim Transposed(in InferenceContext x, int axis, Dim size)
     {
         var stride = At(strides, axis, 1);
-        if (autoPad is "SAME_UPPER" or "SAME_LOWER") return DimArithmetic.Multiply(size, stride);
         var extent = Extent(axis);
         if (!extent.IsKnown) return Dim.Unknown;
+        if (autoPad is "SAME_UPPER" or "SAME_LOWER")
+        {
+            // A kernel shorter than the stride would need negative padding: by the specification it gets it, ONNX Runtime gives none and a smaller output.
+            return extent.Size + At(outputPadding, axis, 0) < stride ? Dim.Unknown : DimArithmetic.Multiply(size, stride);
+        }
         var more = extent.Size + At(outputPadding, axis, 0) - Padding(axis) - stride;
         if (!size.IsKnown) return stride == 1 && more == 0 ? size : Dim.Unknown;
         var result = DimArithmetic.Add(DimArithmetic.Multiply(size, stride), more);

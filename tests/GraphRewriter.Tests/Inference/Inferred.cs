@@ -30,6 +30,9 @@ static class Inferred
 
     public static string Text(Shape? shape) => shape is null ? "*" : string.Join(' ', shape);
 
+    /// <summary>The shapes of all outputs, separated by commas.</summary>
+    public static string Shapes(Node node) => string.Join(", ", node.Outputs.Select(o => Text(o!.Shape)));
+
     public static string Dims(Value value) => value.Dims.IsDefault ? "" : string.Join(' ', value.Dims);
 
     public static Shape? Parse(string text) => text is "*" ? null
