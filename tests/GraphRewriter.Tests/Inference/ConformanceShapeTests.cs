@@ -3,7 +3,6 @@ using GraphRewriter.Inference;
 using GraphRewriter.Ir;
 using GraphRewriter.Onnx;
 using GraphRewriter.Serialization;
-using Testing;
 using Xunit;
 
 namespace GraphRewriter.Tests.Inference;
