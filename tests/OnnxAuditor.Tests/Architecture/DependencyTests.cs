@@ -124,7 +124,7 @@ public class DependencyTests
     static string Part(Type type)
     {
         while (type.DeclaringType is { } outer) type = outer;
-        return PartsByType.GetValueOrDefault(type.FullName!, type.Namespace ?? Program);
+        return PartsByType.GetValueOrDefault($"{type.Namespace}.{type.Name}", type.Namespace ?? Program);
     }
 
     /// <summary>Whether a row of the table names a part: itself, or all parts below a name without a dot.</summary>
