@@ -1,0 +1,109 @@
+namespace OnnxAuditor.Measurement;
+
+/// <summary>Where the weights of a run come from.</summary>
+enum WeightSource
+{
+    /// <summary>The file's own.</summary>
+    Shipped,
+    /// <summary>Drawn anew by an initialisation law.</summary>
+    Reinitialized,
+    /// <summary>Every weight and norm scale a constant, every bias zero.</summary>
+    Constant,
+}
+
+/// <summary>Initialisation laws.</summary>
+enum Initialization
+{
+    /// <summary>PyTorch's defaults: Kaiming uniform with a = √5 for convolutions and linear layers, N(0, 1) for embeddings, ones and zeros for norms.</summary>
+    PyTorch,
+    /// <summary>He et al. 2015: N(0, 2 / fan_in), biases zero.</summary>
+    Kaiming,
+    /// <summary>Glorot and Bengio 2010: U(±√(6 / (fan_in + fan_out))), biases zero.</summary>
+    Xavier,
+    /// <summary>N(0, 1), biases zero.</summary>
+    Normal,
+    /// <summary>Saxe et al. 2014: orthogonal rows or columns, biases zero.</summary>
+    Orthogonal,
+}
+
+/// <summary>Which statistics BatchNormalization uses.</summary>
+enum NormStatistics
+{
+    /// <summary>The shipped running statistics.</summary>
+    Frozen,
+    /// <summary>Those of the batch, as in training.</summary>
+    Batch,
+}
+
+/// <summary>What is fed.</summary>
+enum InputLaw
+{
+    /// <summary>The user's data where given, else the synthetic law that suits each input (N(0, 1) for floats, tokens in the vocabulary's range).</summary>
+    Auto,
+    /// <summary>N(0, 1), whatever the user gave.</summary>
+    Normal,
+    /// <summary>Sample i of N is the constant i / N (the data-free input of the epsilon proxy).</summary>
+    GreyRamp,
+}
+
+/// <summary>The loss that gradients start from.</summary>
+enum LossKind
+{
+    /// <summary>By the head: cross-entropy for logits, binary cross-entropy behind a sigmoid, else mean squared error.</summary>
+    Auto,
+    /// <summary>Mean cross-entropy over the class axis.</summary>
+    CrossEntropy,
+    /// <summary>Mean squared error.</summary>
+    Mse,
+    /// <summary>Mean binary cross-entropy with logits.</summary>
+    Bce,
+    /// <summary>The sum of all outputs.</summary>
+    Sum,
+}
+
+/// <summary>What the user's options say about every run.</summary>
+/// <param name="Batch">Samples a pass.</param>
+/// <param name="Seed">The seed.</param>
+/// <param name="Init">The initialisation law of re-initialised weights.</param>
+/// <param name="Loss">The loss.</param>
+sealed record ProtocolOptions(long Batch, long Seed, Initialization Init, LossKind Loss);
+
+/// <summary>The conditions of one instrumented run; runs of equal conditions are one run.</summary>
+/// <param name="Weights">Where the weights come from.</param>
+/// <param name="Statistics">Which statistics BatchNormalization uses.</param>
+/// <param name="Input">What is fed.</param>
+/// <param name="Batch">Samples a pass.</param>
+/// <param name="Seed">The seed of weights, inputs and targets.</param>
+/// <param name="Probes">What is measured; the union over those who ask.</param>
+sealed record Protocol(WeightSource Weights, NormStatistics Statistics, InputLaw Input, long Batch, long Seed, Probes Probes)
+{
+    /// <summary>The initialisation law where <see cref="Weights"/> is re-initialised.</summary>
+    public Initialization Init { get; init; } = Initialization.PyTorch;
+
+    /// <summary>The value of every weight where <see cref="Weights"/> is constant.</summary>
+    public double ConstantWeight { get; init; }
+
+    /// <summary>The loss, where a probe needs gradients.</summary>
+    public LossKind Loss { get; init; } = LossKind.Auto;
+
+    /// <summary>Whether a probe needs the backward pass.</summary>
+    public bool NeedsGradients => (Probes & (Probes.ParameterGradients | Probes.ActivationGradients)) != 0;
+}
+
+/// <summary>What a run measures.</summary>
+[Flags]
+enum Probes
+{
+    /// <summary>Nothing but the outputs.</summary>
+    None = 0,
+    /// <summary>Mean, standard deviation, largest absolute value and zero fraction of each layer's output, dead channels of each activation's.</summary>
+    ActivationMoments = 1,
+    /// <summary>Trace and squared Frobenius norm of the channel covariance of each convolution's and linear layer's output.</summary>
+    ChannelCovariance = 2,
+    /// <summary>Norm, standard deviation and largest absolute entry of each parameter's gradient.</summary>
+    ParameterGradients = 4,
+    /// <summary>Norm and zero fraction of the gradient by each layer's output.</summary>
+    ActivationGradients = 8,
+    /// <summary>The outputs themselves.</summary>
+    Outputs = 16,
+}

@@ -1,0 +1,61 @@
+using OnnxAuditor.Reports;
+
+namespace OnnxAuditor.Rules;
+
+/// <summary>What a rule needs.</summary>
+enum RuleCost
+{
+    /// <summary>One pass over graph and weights; what <c>check</c> runs.</summary>
+    Scan,
+    /// <summary>A singular value decomposition of weights.</summary>
+    Spectral,
+    /// <summary>A forward pass on the shipped weights.</summary>
+    Forward,
+    /// <summary>A forward and backward pass on the shipped weights.</summary>
+    Backward,
+}
+
+/// <summary>
+/// A diagnostic rule. Everything a reader is told of it (report, <c>explain</c>, docs page) comes from here.
+/// </summary>
+/// <param name="Id">The id; it never changes meaning.</param>
+/// <param name="Name">The condition found, in CamelCase ("DeadUnits").</param>
+/// <param name="Title">The condition in plain words, one line.</param>
+/// <param name="Severity">The default severity; a finding may be of a lower one.</param>
+/// <param name="Cost">What it needs.</param>
+/// <param name="Text">What the docs page says.</param>
+/// <param name="Find">Looks for the condition; says nothing where it could not be measured.</param>
+sealed record Rule(string Id, string Name, string Title, Severity Severity, RuleCost Cost, RuleText Text, Func<RuleContext, IEnumerable<Observation>> Find)
+{
+    /// <summary>The family: the letters of the id.</summary>
+    public string Family => Id[..3];
+}
+
+/// <summary>The text of a rule's page, under the fixed headings.</summary>
+/// <param name="WhatItFinds">What it finds.</param>
+/// <param name="WhyItMatters">Why it matters.</param>
+/// <param name="HowItIsComputed">How it is computed.</param>
+/// <param name="Threshold">The threshold and its source.</param>
+/// <param name="Example">An example.</param>
+/// <param name="Remedy">The concrete step, with exporter arguments where there are any.</param>
+/// <param name="WhenToIgnore">When to ignore it.</param>
+/// <param name="References">Sources.</param>
+sealed record RuleText(string WhatItFinds, string WhyItMatters, string HowItIsComputed, string Threshold, string Example, string Remedy, string WhenToIgnore, string References);
+
+/// <summary>One place where a rule fires; observations of one rule and severity are grouped into one finding.</summary>
+/// <param name="Where">The node, tensor or input, by its name in the model as given.</param>
+/// <param name="Message">What was found, one sentence.</param>
+/// <param name="Measured">The measured value with its unit.</param>
+/// <param name="Threshold">The threshold it is held against.</param>
+/// <param name="Badness">Orders the places of one finding, worst highest.</param>
+sealed record Observation(string Where, string Message, string Measured, string Threshold, double Badness = 0)
+{
+    /// <summary>The severity; null for the rule's default.</summary>
+    public Severity? Severity { get; init; }
+
+    /// <summary>How sure.</summary>
+    public Confidence Confidence { get; init; } = Confidence.Certain;
+
+    /// <summary>A remedy of its own; null for the rule's.</summary>
+    public string? Remedy { get; init; }
+}
