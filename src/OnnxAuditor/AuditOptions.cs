@@ -1,3 +1,4 @@
+using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using OnnxAuditor.Measurement;
 

@@ -1,3 +1,5 @@
+using GraphRewriter.Gradients;
+
 namespace OnnxAuditor.Measurement;
 
 /// <summary>Where the weights of a run come from.</summary>
@@ -44,21 +46,6 @@ enum InputLaw
     Normal,
     /// <summary>Sample i of N is the constant i / N (the data-free input of the epsilon proxy).</summary>
     GreyRamp,
-}
-
-/// <summary>The loss that gradients start from.</summary>
-enum LossKind
-{
-    /// <summary>By the head: cross-entropy for logits, binary cross-entropy behind a sigmoid, else mean squared error.</summary>
-    Auto,
-    /// <summary>Mean cross-entropy over the class axis.</summary>
-    CrossEntropy,
-    /// <summary>Mean squared error.</summary>
-    Mse,
-    /// <summary>Mean binary cross-entropy with logits.</summary>
-    Bce,
-    /// <summary>The sum of all outputs.</summary>
-    Sum,
 }
 
 /// <summary>What the user's options say about every run.</summary>

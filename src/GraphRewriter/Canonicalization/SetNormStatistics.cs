@@ -1,0 +1,57 @@
+using GraphRewriter.Emission;
+using GraphRewriter.Ir;
+
+namespace GraphRewriter.Canonicalization;
+
+/// <summary>Makes BatchNormalization use the shipped statistics or those of the batch, whatever mode the model was exported in.</summary>
+public static class SetNormStatistics
+{
+    /// <summary>Every BatchNormalization uses its running statistics, as in inference.</summary>
+    public static void Frozen(Graph graph)
+    {
+        foreach (var node in graph.AllNodes().Where(n => n.Is("BatchNormalization"))) node.Attributes.Remove("training_mode");
+        // The outputs for updated statistics are left out: nothing reads them once the mode is inference.
+        for (var i = 0; i < graph.Nodes.Count; i++)
+        {
+            var node = graph.Nodes[i];
+            if (!node.Is("BatchNormalization") || node.Outputs.Count == 1) continue;
+            var single = new Node("BatchNormalization", node.Inputs, [node.Output], node.Attributes.Values, "", node.Name) { Origin = node.Origin };
+            var updated = node.Outputs.Skip(1).ToList();
+            graph.Nodes[i] = single;
+            for (var k = 0; k < updated.Count; k++)
+                if (updated[k] is { } statistic && node.Inputs[3 + k] is { } running) graph.ReplaceUses(statistic, running);
+        }
+    }
+
+    /// <summary>
+    /// Every BatchNormalization normalises by the mean and the biased variance of its own input, written out in standard reductions, as in training.
+    /// The running statistics are no longer read.
+    /// </summary>
+    public static void Batch(Graph graph)
+    {
+        Frozen(graph);
+        var tape = new Tape(graph);
+        for (var i = 0; i < graph.Nodes.Count; i++)
+        {
+            var node = graph.Nodes[i];
+            foreach (var (_, sub) in node.Subgraphs) Batch(sub);
+            if (!node.Is("BatchNormalization")) continue;
+            tape.Origin = node.LogicalName;
+            tape.Prefix = node.LogicalName + "/";
+            var y = Normalize(tape, node.Inputs[0]!, node.Inputs[1]!, node.Inputs[2]!, node.Float("epsilon", 1e-5f));
+            graph.Nodes.RemoveAt(i);
+            i += tape.InsertInto(graph, i) - 1;
+            graph.ReplaceUses(node.Output, y);
+        }
+    }
+
+    static Value Normalize(Tape t, Value x, Value scale, Value bias, float epsilon)
+    {
+        var axes = Enumerable.Range(0, x.Rank).Where(a => a != 1).Select(a => (long)a).ToArray();
+        var tail = Enumerable.Range(1, Math.Max(0, x.Rank - 2)).Select(a => (long)a).ToArray();
+        var centered = t.Sub(x, t.ReduceMean(x, axes));
+        var variance = t.ReduceMean(t.Square(centered), axes);
+        var factor = t.Mul(t.Reciprocal(t.Sqrt(t.Add(variance, epsilon))), t.Unsqueeze(scale, tail));
+        return t.Add(t.Mul(centered, factor), t.Unsqueeze(bias, tail));
+    }
+}
