@@ -39,9 +39,12 @@ public static class SetNormStatistics
             tape.Origin = node.LogicalName;
             tape.Prefix = node.LogicalName + "/";
             var y = Normalize(tape, node.Inputs[0]!, node.Inputs[1]!, node.Inputs[2]!, node.Float("epsilon", 1e-5f));
+            // The layer keeps its output, so that whoever holds it (a probe, a report) still finds it.
+            var output = node.Output;
+            node.SetOutput(0, null);
+            y.Producer!.SetOutput(0, output);
             graph.Nodes.RemoveAt(i);
             i += tape.InsertInto(graph, i) - 1;
-            graph.ReplaceUses(node.Output, y);
         }
     }
 
