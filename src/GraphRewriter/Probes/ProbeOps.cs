@@ -10,12 +10,18 @@ public static class ProbeOps
 {
     extension(Tape t)
     {
-        /// <summary>Mean, mean square, largest and smallest element of x, in that order, as a vector [4].</summary>
-        public Value Moments(Value x) => t.Stack(
-            t.ReduceAll("ReduceMean", x),
-            t.Mul(t.ReduceAll("ReduceSumSquare", x), t.InverseCount(x)),
-            t.ReduceAll("ReduceMax", x),
-            t.ReduceAll("ReduceMin", x));
+        /// <summary>
+        /// Mean, mean square of x / s, largest and smallest element of x, in that order, as a vector [4], where s is the largest absolute value (1 where that is 0):
+        /// squares of gradients of 1e-25 or activations of 1e25 leave the range of float32.
+        /// </summary>
+        public Value Moments(Value x)
+        {
+            var max = t.ReduceAll("ReduceMax", x);
+            var min = t.ReduceAll("ReduceMin", x);
+            var range = t.Max(max, t.Neg(min));
+            var scaled = t.Div(x, t.Where(t.Greater(range, 0), range, t.ScalarLike(1, x)));
+            return t.Stack(t.ReduceAll("ReduceMean", x), t.Mul(t.ReduceAll("ReduceSumSquare", scaled), t.InverseCount(x)), max, min);
+        }
 
         /// <summary>The share of exact zeros in x.</summary>
         public Value ZeroFraction(Value x) => t.ReduceAll("ReduceMean", t.Cast(t.Equal(x, t.ScalarLike(0, x)), x.Type));

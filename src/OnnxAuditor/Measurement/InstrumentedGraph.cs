@@ -1,0 +1,187 @@
+using GraphRewriter.Canonicalization;
+using GraphRewriter.Emission;
+using GraphRewriter.Gradients;
+using GraphRewriter.Ir;
+using GraphRewriter.Probes;
+
+namespace OnnxAuditor.Measurement;
+
+/// <summary>What a probe output holds; its layout is that of <see cref="ProbeOps"/>.</summary>
+enum ProbeKind
+{
+    /// <summary>Mean, scaled mean square, maximum, minimum of a layer's output.</summary>
+    Moments,
+    /// <summary>Share of zeros in a layer's output.</summary>
+    Zeros,
+    /// <summary>Largest absolute value of each channel.</summary>
+    ChannelMax,
+    /// <summary>Trace and squared Frobenius norm of the channel covariance.</summary>
+    Covariance,
+    /// <summary>Channel means, where several runs are merged.</summary>
+    ChannelMean,
+    /// <summary>Centred channel second moments [C, C], where several runs are merged.</summary>
+    Scatter,
+    /// <summary>Mean, scaled mean square, maximum, minimum of a gradient.</summary>
+    GradientMoments,
+    /// <summary>Share of zeros in a gradient.</summary>
+    GradientZeros,
+    /// <summary>A gradient itself, where several runs are merged.</summary>
+    Gradient,
+    /// <summary>A model output.</summary>
+    Output,
+    /// <summary>The loss.</summary>
+    Loss,
+}
+
+/// <summary>A probe: what it measures of which layer or parameter, and the graph output that shows it.</summary>
+/// <param name="Kind">What it holds.</param>
+/// <param name="Index">The layer's, parameter's or output's index; 0 for the loss.</param>
+/// <param name="OfParameter">Whether the index is that of a parameter.</param>
+/// <param name="Output">The graph output.</param>
+readonly record struct Probe(ProbeKind Kind, int Index, bool OfParameter, Value Output);
+
+/// <summary>
+/// A canonical model with the probes of a protocol built in: one graph, one run, many readers.
+/// </summary>
+sealed class InstrumentedGraph
+{
+    InstrumentedGraph(Model model) => Model = model;
+
+    /// <summary>The rewritten model; its outputs are the probes.</summary>
+    public Model Model { get; }
+
+    /// <summary>The probes.</summary>
+    public List<Probe> Probes { get; } = [];
+
+    /// <summary>The layers of the canonical model.</summary>
+    public required IReadOnlyList<Layer> Layers { get; init; }
+
+    /// <summary>The graph input of each parameter that is fed, by parameter; empty where parameters are constants.</summary>
+    public Dictionary<Parameter, Value> FedParameters { get; } = [];
+
+    /// <summary>The attached loss; null where no gradient is asked for or none can be attached.</summary>
+    public AttachedLoss? Loss { get; private set; }
+
+    /// <summary>Why no loss could be attached; null where one was or none was asked for.</summary>
+    public string? LossFailure { get; private set; }
+
+    /// <summary>What the reverse sweep found; null without a loss.</summary>
+    public DifferentiationResult? Differentiation { get; private set; }
+
+    /// <summary>The number of nodes in front of the loss: those of the model.</summary>
+    public int ForwardNodes { get; private set; }
+
+    /// <summary>Builds the graph.</summary>
+    /// <param name="source">The canonical model; it is not changed.</param>
+    /// <param name="layers">Its layers.</param>
+    /// <param name="protocol">Statistics, loss and probes.</param>
+    /// <param name="target">The output that the loss is attached to; null for all float outputs.</param>
+    /// <param name="feedParameters">Whether parameters become graph inputs, so that one session serves every weight setting.</param>
+    /// <param name="merge">Whether several runs are merged: then the probes are such that merging is exact.</param>
+    public static InstrumentedGraph Build(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, bool feedParameters, bool merge)
+    {
+        var map = new Dictionary<Value, Value>();
+        var model = source.Model.Copy(map);
+        var graph = model.Graph;
+        if (protocol.Statistics == NormStatistics.Batch) SetNormStatistics.Batch(graph);
+        else SetNormStatistics.Frozen(graph);
+        var result = new InstrumentedGraph(model) { Layers = layers, ForwardNodes = graph.Nodes.Count };
+        var names = new NameScope(graph);
+        var outputs = graph.Outputs.ToList();
+        if (protocol.NeedsGradients) result.Differentiate(source, layers, protocol, target, map, names);
+        var tape = new Tape(names) { Prefix = "probe/" };
+        for (var i = 0; i < layers.Count; i++) result.ProbeLayer(tape, i, map[layers[i].Output], protocol.Probes, merge);
+        result.ProbeParameters(tape, source.Parameters, map, protocol.Probes, merge);
+        tape.AppendTo(graph);
+        for (var i = 0; protocol.Probes.HasFlag(Measurement.Probes.Outputs) && i < outputs.Count; i++)
+            if (outputs[i].IsFloat) result.Probes.Add(new Probe(ProbeKind.Output, i, false, outputs[i]));
+        if (result.Loss is { } loss) result.Probes.Add(new Probe(ProbeKind.Loss, 0, false, loss.Loss));
+        graph.Outputs.Clear();
+        graph.Outputs.AddRange(result.Probes.Select(p => p.Output).Distinct());
+        RemoveDeadCode.Run(graph);
+        if (feedParameters) result.Feed(source.Parameters, map);
+        return result;
+    }
+
+    void Differentiate(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, Dictionary<Value, Value> map, NameScope names)
+    {
+        var graph = Model.Graph;
+        try
+        {
+            var chosen = target is null ? null : graph.Outputs.Where(o => string.Equals(o.Name, target, StringComparison.Ordinal)).ToList();
+            if (chosen?.Count == 0) throw new UsageException($"The model has no output '{target}'. It has: {string.Join(", ", graph.Outputs.Select(o => o.Name))}.");
+            Loss = AttachLoss.Run(graph, chosen, protocol.Loss, names);
+        }
+        catch (ModelException e)
+        {
+            LossFailure = e.Message;
+            return;
+        }
+        var targets = new List<Value>();
+        targets.AddRange(source.Parameters.Where(p => p.Trainable).Select(p => map[p.Value]));
+        if (protocol.Probes.HasFlag(Measurement.Probes.ActivationGradients)) targets.AddRange(layers.Select(l => map[l.Output]));
+        Differentiation = GraphRewriter.Gradients.Differentiate.Run(graph, Loss.Loss, [.. targets.Distinct()], names);
+    }
+
+    void ProbeLayer(Tape tape, int index, Value x, Probes wanted, bool merge)
+    {
+        var layer = Layers[index];
+        if (x.Type != ElementType.Float32 || x.Shape is not { IsStatic: true } shape || shape.ElementCount == 0) return;
+        tape.Origin = layer.Name;
+        if (wanted.HasFlag(Measurement.Probes.ActivationMoments))
+        {
+            Add(ProbeKind.Moments, index, tape.Moments(x));
+            if (layer.Kind == LayerKind.Activation)
+            {
+                Add(ProbeKind.Zeros, index, tape.ZeroFraction(x));
+                Add(ProbeKind.ChannelMax, index, tape.ChannelMaxAbs(x, layer.ChannelAxis));
+            }
+        }
+        if (wanted.HasFlag(Measurement.Probes.ChannelCovariance) && layer.Kind is LayerKind.Convolution or LayerKind.Linear)
+        {
+            if (merge)
+            {
+                var (mean, scatter) = tape.ChannelScatter(x, layer.ChannelAxis);
+                Add(ProbeKind.ChannelMean, index, mean);
+                Add(ProbeKind.Scatter, index, scatter);
+            }
+            else Add(ProbeKind.Covariance, index, tape.CovarianceInvariants(x, layer.ChannelAxis));
+        }
+        if (wanted.HasFlag(Measurement.Probes.ActivationGradients) && Differentiation?.Gradients.TryGetValue(x, out var gradient) == true)
+        {
+            Add(ProbeKind.GradientMoments, index, tape.Moments(gradient));
+            Add(ProbeKind.GradientZeros, index, tape.ZeroFraction(gradient));
+        }
+    }
+
+    void ProbeParameters(Tape tape, IReadOnlyList<Parameter> parameters, Dictionary<Value, Value> map, Probes wanted, bool merge)
+    {
+        if (!wanted.HasFlag(Measurement.Probes.ParameterGradients) || Differentiation is null) return;
+        for (var i = 0; i < parameters.Count; i++)
+        {
+            if (!Differentiation.Gradients.TryGetValue(map[parameters[i].Value], out var gradient) || parameters[i].Count == 0) continue;
+            tape.Origin = parameters[i].Name;
+            if (merge) Probes.Add(new Probe(ProbeKind.Gradient, i, true, gradient));
+            else
+            {
+                Probes.Add(new Probe(ProbeKind.GradientMoments, i, true, tape.Moments(gradient)));
+                Probes.Add(new Probe(ProbeKind.GradientZeros, i, true, tape.ZeroFraction(gradient)));
+            }
+        }
+    }
+
+    void Add(ProbeKind kind, int index, Value output) => Probes.Add(new Probe(kind, index, false, output));
+
+    void Feed(IReadOnlyList<Parameter> parameters, Dictionary<Value, Value> map)
+    {
+        var graph = Model.Graph;
+        foreach (var parameter in parameters)
+        {
+            var value = map[parameter.Value];
+            if (value.Data is null || !graph.Initializers.Remove(value)) continue;
+            value.Data = null;
+            graph.Inputs.Add(value);
+            FedParameters[parameter] = value;
+        }
+    }
+}

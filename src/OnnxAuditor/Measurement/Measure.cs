@@ -1,0 +1,152 @@
+using GraphRewriter.Canonicalization;
+using GraphRewriter.Gradients;
+using GraphRewriter.Ir;
+using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Numerics;
+
+namespace OnnxAuditor.Measurement;
+
+/// <summary>What the user's options say about how runs are made.</summary>
+/// <param name="Ort">Device and threads.</param>
+/// <param name="Data">The user's data by input name.</param>
+/// <param name="DataSource">Where they came from.</param>
+/// <param name="Labels">The user's targets; null for seeded ones.</param>
+/// <param name="Target">The output that the loss is attached to; null for all float outputs.</param>
+/// <param name="MaxMemory">Bytes that a run may need; null for no limit.</param>
+sealed record MeasureSettings(OrtSettings Ort, IReadOnlyDictionary<string, TensorData> Data, string DataSource, TensorData? Labels, string? Target, long? MaxMemory);
+
+/// <summary>Makes instrumented runs of one canonical model. Sessions are kept: protocols that differ in weights alone share one.</summary>
+sealed class Measure(CanonicalModel model, MeasureSettings settings) : IDisposable
+{
+    readonly Dictionary<(NormStatistics, LossKind, Probes, bool), (InstrumentedGraph Graph, OrtExecutor Executor)> sessions = [];
+
+    /// <summary>The layers of the model.</summary>
+    public IReadOnlyList<Layer> Layers { get; } = FindLayers.In(model);
+
+    /// <summary>How many passes were made so far, single samples of a fixed batch counted as one pass together.</summary>
+    public int Passes { get; private set; }
+
+    /// <summary>The inputs of the last run, for the report.</summary>
+    public IReadOnlyDictionary<string, InputData> LastInputs { get; private set; } = new Dictionary<string, InputData>(StringComparer.Ordinal);
+
+    /// <summary>Runs a protocol. A failure of the run itself is a measurement with <see cref="ModelMeasurement.Failure"/>.</summary>
+    /// <exception cref="UsageException">The user's data or target do not fit.</exception>
+    /// <exception cref="OperationCanceledException">The time budget was used up.</exception>
+    public ModelMeasurement Run(Protocol protocol, CancellationToken cancellation)
+    {
+        try
+        {
+            var runs = RunCount(protocol);
+            var inputs = MakeInputs.For(model, protocol, settings.Data, settings.DataSource);
+            LastInputs = inputs;
+            var (graph, executor) = Session(protocol, merge: runs > 1);
+            var weights = DrawWeights.Under(protocol, model.Parameters);
+            var reader = new ProbeReader(graph, model.Parameters);
+            for (var r = 0; r < runs; r++)
+            {
+                var feeds = Feeds(graph, inputs, protocol, weights, r, runs);
+                string[] names = [.. graph.Model.Graph.Outputs.Select(o => o.Name)];
+                var results = executor.Run(feeds, names, cancellation);
+                reader.Add(names, results);
+            }
+            Passes++;
+            var measured = reader.Result(protocol, runs);
+            return Diagnose(measured, graph, inputs, protocol, weights, runs, cancellation);
+        }
+        catch (ModelException e) when (e.Problem is ModelProblem.Unsupported or ModelProblem.Binding or ModelProblem.InvalidGraph)
+        {
+            return Failed(protocol, e.Message);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var (_, executor) in sessions.Values) executor.Dispose();
+        sessions.Clear();
+    }
+
+    /// <summary>How many runs the samples of a protocol take: one where the batch is free, else as many as the fixed batch needs.</summary>
+    long RunCount(Protocol protocol) => model.Batch.Kind == BatchKind.Fixed ? (protocol.Batch + model.Batch.Size - 1) / Math.Max(1, model.Batch.Size) : 1;
+
+    (InstrumentedGraph Graph, OrtExecutor Executor) Session(Protocol protocol, bool merge)
+    {
+        // Shipped weights are constants: ONNX Runtime re-lays them for its convolutions. Drawn ones are fed, so that a session serves every draw.
+        var feed = protocol.Weights != WeightSource.Shipped;
+        var key = (protocol.Statistics, protocol.Loss, protocol.Probes, feed);
+        if (sessions.TryGetValue(key, out var known)) return known;
+        var graph = InstrumentedGraph.Build(model, Layers, protocol, settings.Target, feed, merge);
+        var needed = MemoryEstimate.PeakBytes(graph.Model.Graph);
+        if (settings.MaxMemory is { } limit && needed > limit)
+            throw new ModelException(ModelProblem.Budget, $"The run would need about {needed >> 20} MiB, more than the {limit >> 20} MiB of --max-memory. A smaller --batch needs less.");
+        return sessions[key] = (graph, new OrtExecutor(graph.Model, settings.Ort));
+    }
+
+    Dictionary<string, TensorData> Feeds(
+        InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Protocol protocol, IReadOnlyDictionary<Parameter, TensorData> weights, int run, long runs)
+    {
+        var feeds = new Dictionary<string, TensorData>(StringComparer.Ordinal);
+        foreach (var input in graph.Model.Graph.Inputs)
+        {
+            if (!inputs.TryGetValue(input.Name, out var data)) continue;
+            feeds[input.Name] = runs > 1 && model.Batch.Axes.TryGetValue(input.Name, out var axis) ? Slice(data.Data, axis, run * model.Batch.Size, model.Batch.Size) : data.Data;
+        }
+        foreach (var (parameter, value) in graph.FedParameters) feeds[value.Name] = weights.TryGetValue(parameter, out var drawn) ? drawn : parameter.Value.Data!;
+        foreach (var term in graph.Loss?.Terms ?? []) if (term.Target is { } target) feeds[target.Name] = Target(term, target, protocol, run);
+        return feeds;
+    }
+
+    TensorData Target(LossTerm term, Value target, Protocol protocol, int run)
+    {
+        if (target.Shape is not { IsStatic: true } shape) throw new ModelException(ModelProblem.Binding, $"The shape of the loss target of '{term.Output.Name}' is not known: {target.Shape}.");
+        var count = checked((int)shape.ElementCount);
+        if (settings.Labels is { } labels) return Labels(labels, term, target, shape, run);
+        var random = new SeededRandom(protocol.Seed, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"target/{term.Output.Name}/{run}"));
+        var values = new double[count];
+        var classes = term.Kind == LossKind.CrossEntropy ? term.AttachedTo.Shape![term.ClassAxis].Size : 2;
+        for (var i = 0; i < count; i++) values[i] = term.Kind == LossKind.Mse ? random.Normal() : random.Integer(Math.Max(1, classes));
+        return TensorData.FromNumbers(target.Type, shape.ToArray(), values);
+    }
+
+    static TensorData Labels(TensorData labels, LossTerm term, Value target, Shape shape, int run)
+    {
+        var expected = shape.ToArray();
+        var perRun = expected.Length == 0 ? 1 : expected[0];
+        var fits = labels.Dims.Count == expected.Length && (expected.Length == 0 || labels.Dims[0] >= perRun * (run + 1)) && labels.Dims.Skip(1).SequenceEqual(expected.Skip(1));
+        if (!fits) throw new UsageException($"The labels have shape {labels.Shape}; the loss of '{term.Output.Name}' takes {shape}.");
+        if (term.Kind == LossKind.CrossEntropy && !labels.Type.IsInteger) throw new UsageException($"The labels are {labels.Type}; a cross-entropy takes int64 classes.");
+        var part = expected.Length == 0 ? labels : Slice(labels, 0, perRun * run, perRun);
+        return part.Type == target.Type ? part : TensorData.FromNumbers(target.Type, expected, part.ToDoubles());
+    }
+
+    ModelMeasurement Diagnose(
+        ModelMeasurement measured, InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Protocol protocol,
+        IReadOnlyDictionary<Parameter, TensorData> weights, long runs, CancellationToken cancellation)
+    {
+        var forwardBad = measured.Layers.Any(l => l.Moments is { } m && !double.IsFinite(m.Rms + m.MaxAbs)) || measured.Loss is { } loss && !double.IsFinite(loss)
+            || measured.Outputs.Any(o => o.Data.ToFloats().Any(v => !float.IsFinite(v)));
+        var backwardBad = measured.Parameters.Any(p => p.Gradient is { } g && !double.IsFinite(g.Norm)) || measured.Layers.Any(l => l.Gradient is { } g && !double.IsFinite(g.Norm));
+        if (!forwardBad && !backwardBad) return measured;
+        var finder = FindNonFinite.In(graph);
+        using var executor = new OrtExecutor(finder.Model, settings.Ort);
+        for (var r = 0; r < runs; r++)
+        {
+            var flags = executor.Run(Feeds(graph, inputs, protocol, weights, r, runs), [finder.FlagsName], cancellation)[0].ToFloats();
+            if (finder.Origin(flags) is not { } origin) continue;
+            return origin.IsBackward ? measured with { FirstNonFiniteGradient = origin.Node } : measured with { FirstNonFinite = origin.Node };
+        }
+        return measured;
+    }
+
+    static TensorData Slice(TensorData data, int axis, long start, long length)
+    {
+        var dims = data.Dims.ToArray();
+        if (axis != 0 && dims.Take(axis).Any(d => d != 1)) throw new ModelException(ModelProblem.Binding, "The batch axis is not the outermost one; single samples cannot be cut out.");
+        var inner = dims.Skip(axis + 1).Aggregate(1L, (a, b) => a * b) * data.Type.Bits / 8;
+        dims[axis] = length;
+        return TensorData.FromBytes(data.Type, dims, data.Bytes.Slice(checked((int)(start * inner)), checked((int)(length * inner))));
+    }
+
+    ModelMeasurement Failed(Protocol protocol, string reason) =>
+        new(protocol, [.. Layers.Select(l => new LayerMeasurement(l, null, null, null))], [.. model.Parameters.Select(p => new ParameterMeasurement(p, null))], [], null, new LossText("none", ""), null, null, null, reason);
+}
