@@ -52,7 +52,7 @@ sealed class FindNonFinite
         tape.AppendTo(graph);
         graph.Outputs.Clear();
         graph.Outputs.Add(all);
-        RemoveDeadCode.Run(graph);
+        RemoveDeadCode.Apply(graph);
         return result;
 
         int[] Indices(IEnumerable<Value?> values) => [.. values.Where(v => v is not null && index.ContainsKey(v)).Select(v => index[v!])];

@@ -98,7 +98,7 @@ sealed class InstrumentedGraph
         if (result.Loss is { } loss) result.Probes.Add(new Probe(ProbeKind.Loss, 0, false, loss.Loss));
         graph.Outputs.Clear();
         graph.Outputs.AddRange(result.Probes.Select(p => p.Output).Distinct());
-        RemoveDeadCode.Run(graph);
+        RemoveDeadCode.Apply(graph);
         if (feedParameters) result.Feed(source.Parameters, map);
         return result;
     }

@@ -13,7 +13,7 @@ static class Epsilon
     internal static readonly Proxy Proxy = new(
         "epsilon", "Epsilon", HigherIsBetter: true, ProxyCost.Forward,
         o => [Run(o, SmallWeight), Run(o, LargeWeight)],
-        runs => Score(runs[0], runs[1]),
+        x => Score(x.Runs[0], x.Runs[1]),
         new ProxyText(
             Summary: "The mean difference of the min-max normalised outputs under two constant weight settings, over their mean.",
             Definition: """

@@ -10,7 +10,7 @@ static class GradNorm
     internal static readonly Proxy Proxy = new(
         "grad_norm", "Gradient norm", HigherIsBetter: true, ProxyCost.Backward,
         o => [new Protocol(WeightSource.Reinitialized, NormStatistics.Batch, InputLaw.Normal, o.Batch, o.Seed, Probes.ParameterGradients) { Init = o.Init, Loss = o.Loss }],
-        runs => Score(runs[0]),
+        x => Score(x.Runs[0]),
         new ProxyText(
             Summary: "The sum over convolution and linear weights of the L2 norm of the loss gradient.",
             Definition: "Σ_l ‖dL/dW_l‖₂ over the weights of convolution, linear and recurrent layers, biases and normalisation parameters not counted: the sum of norms, not the norm of all. One batch, batch statistics, re-initialised weights, random labels.",

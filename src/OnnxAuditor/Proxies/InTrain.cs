@@ -11,7 +11,7 @@ static class InTrain
     internal static readonly Proxy Proxy = new(
         "intrain", "InTrain", HigherIsBetter: true, ProxyCost.Backward,
         o => [new Protocol(WeightSource.Reinitialized, NormStatistics.Batch, InputLaw.Normal, o.Batch, o.Seed, Probes.ChannelCovariance | Probes.ParameterGradients) { Init = o.Init, Loss = o.Loss }],
-        runs => Score(runs[0]),
+        x => Score(x.Runs[0]),
         new ProxyText(
             Summary: "How many directions the layers' activations use, times how evenly the gradient is spread over each parameter tensor.",
             Definition: """

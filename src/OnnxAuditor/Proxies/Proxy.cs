@@ -1,5 +1,5 @@
+using GraphRewriter.Canonicalization;
 using OnnxAuditor.Measurement;
-using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Proxies;
 
@@ -24,13 +24,18 @@ enum ProxyCost
 /// <param name="HigherIsBetter">The direction.</param>
 /// <param name="Cost">The cost class.</param>
 /// <param name="Runs">The instrumented runs it needs, given the user's options; proxies with equal protocols share one run.</param>
-/// <param name="Score">Computes the value from the measurements of those runs, in their order.</param>
+/// <param name="Score">Computes the value from the model and the measurements of those runs.</param>
 /// <param name="Text">What the docs page says.</param>
 sealed record Proxy(
     string Id, string Title, bool HigherIsBetter, ProxyCost Cost,
     Func<ProtocolOptions, IReadOnlyList<Protocol>> Runs,
-    Func<IReadOnlyList<ModelMeasurement>, Score> Score,
+    Func<ProxyInputs, Score> Score,
     ProxyText Text);
+
+/// <summary>What a proxy computes its score from.</summary>
+/// <param name="Model">The canonical model.</param>
+/// <param name="Runs">The measurements of the runs it asked for, in their order; none of them failed.</param>
+sealed record ProxyInputs(CanonicalModel Model, IReadOnlyList<ModelMeasurement> Runs);
 
 /// <summary>A score or the reason why there is none.</summary>
 /// <param name="Value">The score; null where not available.</param>

@@ -7,7 +7,7 @@ static class Size
 {
     /// <summary>The number of trainable parameters.</summary>
     internal static readonly Proxy Parameters = new(
-        "parameters", "Parameters", HigherIsBetter: true, ProxyCost.None, _ => [], _ => Score.NotAvailable("computed from the graph"),
+        "parameters", "Parameters", HigherIsBetter: true, ProxyCost.None, _ => [], x => Score.Of(x.Model.Parameters.Where(p => p.Trainable).Sum(p => p.Count)),
         new ProxyText(
             Summary: "The number of trainable parameter elements, tied ones counted once: the baseline for every other score.",
             Definition: "Elements of all trainable parameters of the canonical model; running statistics and front-end tables are not counted.",
@@ -17,7 +17,7 @@ static class Size
 
     /// <summary>The number of multiply-accumulate operations of one sample.</summary>
     internal static readonly Proxy Macs = new(
-        "macs", "Multiply-accumulates", HigherIsBetter: true, ProxyCost.None, _ => [], _ => Score.NotAvailable("computed from the graph"),
+        "macs", "Multiply-accumulates", HigherIsBetter: true, ProxyCost.None, _ => [], x => CountMacs.PerSample(x.Model.Model.Graph, x.Model.Batch.Size) is { } macs ? Score.Of(macs) : Score.NotAvailable("the shapes of a layer are not known"),
         new ProxyText(
             Summary: "Multiply-accumulate operations of one sample's forward pass: the second baseline.",
             Definition: "Summed over convolutions, matrix products, recurrent layers and Einsum from the bound shapes, divided by the batch; elementwise operators are not counted.",

@@ -1,0 +1,38 @@
+using System.Globalization;
+
+namespace OnnxAuditor.Measurement;
+
+/// <summary>Protocols in words.</summary>
+static class ProtocolText
+{
+    /// <summary>All conditions, for the report.</summary>
+    public static string Of(Protocol p) => string.Create(CultureInfo.InvariantCulture,
+        $"{Weights(p)}, {(p.Statistics == NormStatistics.Batch ? "batch statistics" : "frozen statistics")}, {Input(p)}, batch {p.Batch}, seed {p.Seed}, {(p.NeedsGradients ? "forward and backward" : "forward")}");
+
+    /// <summary>A few words, for a progress display.</summary>
+    public static string Short(Protocol p) => $"running {Weights(p)}";
+
+    static string Weights(Protocol p) => p.Weights switch
+    {
+        WeightSource.Shipped => "shipped weights",
+        WeightSource.Reinitialized => $"re-initialised weights ({InitName(p.Init)})",
+        _ => string.Create(CultureInfo.InvariantCulture, $"all weights {p.ConstantWeight:0.#######}"),
+    };
+
+    static string Input(Protocol p) => p.Input switch
+    {
+        InputLaw.Auto => "the inputs listed",
+        InputLaw.Normal => "synthetic inputs",
+        _ => "grey-ramp inputs",
+    };
+
+    /// <summary>An initialisation law as <c>--init</c> names it.</summary>
+    public static string InitName(Initialization init) => init switch
+    {
+        Initialization.PyTorch => "pytorch",
+        Initialization.Kaiming => "kaiming",
+        Initialization.Xavier => "xavier",
+        Initialization.Normal => "normal",
+        _ => "orthogonal",
+    };
+}
