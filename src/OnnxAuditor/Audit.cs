@@ -24,7 +24,7 @@ static class Audit
         ModelFile file;
         try
         {
-            file = OnnxReader.Read(path, new ReadOptions { MaxBytes = options.MaxMemory ?? ReadOptions.DefaultMaxBytes });
+            file = OnnxReader.Read(path, options.MaxMemory is { } bytes ? new ReadOptions { MaxBytes = bytes } : new ReadOptions());
         }
         catch (ModelException e)
         {
