@@ -27,7 +27,7 @@ static class CountMacs
         {
             // Each output element takes one product with each weight of its channel; for a transposed convolution each input element does.
             "Conv" or "DeformConv" => Product(Count(node.Output), PerChannel(node.Inputs[1])),
-            "ConvTranspose" => Product(Count(node.Inputs[0]), PerChannel(node.Inputs[1])),
+            "ConvTranspose" => Product(Count(node.Inputs[0]!), PerChannel(node.Inputs[1])),
             "MatMul" => Product(Count(node.Output), node.Inputs[0]!.Shape?[-1].Size),
             "Gemm" => Product(Count(node.Output), node.Inputs[0]!.Shape?[node.Int("transA") != 0 ? 0 : 1].Size),
             "LSTM" or "GRU" or "RNN" => Recurrent(node),

@@ -48,7 +48,7 @@ sealed class FindNonFinite
         var all = tape.Concat(0, [.. flags]);
         var result = new FindNonFinite(model, all.Name, forward);
         foreach (var node in graph.Nodes)
-            result.nodes.Add((node, Indices(node.Inputs), Indices(node.Outputs)));
+            result.nodes.Add((node, Indices(node.Inputs.Where(v => v?.Producer is not null)), Indices(node.Outputs)));
         tape.AppendTo(graph);
         graph.Outputs.Clear();
         graph.Outputs.Add(all);
@@ -65,23 +65,10 @@ sealed class FindNonFinite
         {
             var (node, inputs, outputs) = nodes[i];
             if (!AnySet(flags, outputs)) continue;
-            // A node whose parameter is NaN is the origin as well: nothing before it made that NaN.
-            var fromNode = node.Inputs.Any(v => v?.Producer is not null && IsSet(flags, inputs, v, node));
-            if (!fromNode) return ($"{node.OpType} '{node.LogicalName}'", i >= forwardNodes);
+            // Only inputs that a node made count: a node whose parameter is NaN is the origin as well.
+            if (!AnySet(flags, inputs)) return ($"{node.OpType} '{node.LogicalName}'", i >= forwardNodes);
         }
         return null;
-    }
-
-    static bool IsSet(ReadOnlySpan<float> flags, int[] inputs, Value value, Node node)
-    {
-        var position = 0;
-        foreach (var input in node.Inputs)
-        {
-            if (input is null || input.Type != ElementType.Float32 || input.Shape is { ElementCount: 0 }) continue;
-            if (input == value) return flags[inputs[position]] > 0;
-            position++;
-        }
-        return false;
     }
 
     static bool AnySet(ReadOnlySpan<float> flags, int[] indices)

@@ -58,7 +58,7 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
             _ => "sum of the output",
         });
         var places = loss.Terms.Select(t => t.Stripped is { } head ? $"{t.AttachedTo.Name} (the final {head.OpType} is stripped)" : t.AttachedTo.Name);
-        return new LossText(string.Join(" + ", kinds.Distinct()), string.Join(", ", places));
+        return new LossText(string.Join(" + ", kinds.Distinct(StringComparer.Ordinal)), string.Join(", ", places));
     }
 
     void Merge(Probe probe, double[] values)

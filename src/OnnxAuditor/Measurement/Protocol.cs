@@ -74,7 +74,7 @@ sealed record Protocol(WeightSource Weights, NormStatistics Statistics, InputLaw
     public LossKind Loss { get; init; } = LossKind.Auto;
 
     /// <summary>Whether a probe needs the backward pass.</summary>
-    public bool NeedsGradients => (Probes & (Probes.ParameterGradients | Probes.ActivationGradients)) != 0;
+    public bool NeedsGradients => (Probes & (Probes.ParameterGradients | Probes.ActivationGradients)) != Probes.None;
 }
 
 /// <summary>What a run measures.</summary>
