@@ -14,7 +14,7 @@ sealed record AuditReport(ToolInfo Tool, IReadOnlyList<ModelReport> Models)
 /// <param name="Version">Its version.</param>
 sealed record ToolInfo(string Name, string Version);
 
-/// <summary>What an audit says of one model. Parts that were not reached are empty, and <see cref="Unreadable"/> or <see cref="Skipped"/> say why.</summary>
+/// <summary>What an audit says of one model. Parts that were not reached are empty, and <see cref="Unreadable"/> or <see cref="Notes"/> say why.</summary>
 sealed record ModelReport
 {
     /// <summary>The path as given, '/' between folders.</summary>
