@@ -19,10 +19,10 @@ static class SharedFiles
         return path;
     }
 
-    /// <summary>The names "folder/file.onnx" of all networks in a folder below models, in order; empty where the folder is absent.</summary>
+    /// <summary>The names "folder/file.onnx" of all networks in a folder below models, in order; one name that <see cref="Require"/> skips where the folder is absent.</summary>
     public static IEnumerable<string> Models(string folder) => Root is { } root && Directory.Exists(Path.Combine(root, "models", folder))
         ? Directory.GetFiles(Path.Combine(root, "models", folder), "*.onnx").Order(StringComparer.Ordinal).Select(f => $"{folder}/{Path.GetFileName(f)}")
-        : [];
+        : [$"{folder}/any.onnx"];
 
     static string? Locate()
     {

@@ -33,7 +33,7 @@ public class RoundTripTests
 
     public static TheoryData<string> AllNetworks() => [.. SharedFiles.Models("real").Concat(SharedFiles.Models("torch"))];
 
-    [Theory(SkipTestWithoutData = true)]
+    [Theory]
     [MemberData(nameof(Networks))]
     public void What_is_written_gives_the_same_outputs_in_Onnx_Runtime(string name) => CompareOutputs(name);
 
@@ -41,7 +41,7 @@ public class RoundTripTests
     [Trait("Category", "Long")]
     public void What_is_written_of_the_style_network_gives_the_same_outputs_in_Onnx_Runtime() => CompareOutputs("real/style_candy.onnx");
 
-    [Theory(SkipTestWithoutData = true)]
+    [Theory]
     [MemberData(nameof(AllNetworks))]
     public void Reading_what_was_written_gives_the_same_model_and_the_same_bytes(string name)
     {
