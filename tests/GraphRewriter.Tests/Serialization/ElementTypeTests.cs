@@ -19,7 +19,7 @@ public class ElementTypeTests
         new Random(7).NextBytes(bytes);
         var graph = new Graph { Name = "g" };
         var weight = graph.AddInitializer("w", TensorData.FromBytes(type, [count, 1], bytes));
-        graph.Nodes.Add(new Node("Constant", [], [new Value("c")], [Ir.Attribute.Of("value", TensorData.FromBytes(type, [count], bytes))]));
+        graph.Nodes.Add(new Node("Constant", [], [new Value("c")], [GraphRewriter.Ir.Attribute.Of("value", TensorData.FromBytes(type, [count], bytes))]));
         graph.Outputs.Add(weight);
 
         using var file = OnnxReader.Read(OnnxWriter.ToBytes(new Model(graph) { Opsets = { [""] = 21 } }), null);

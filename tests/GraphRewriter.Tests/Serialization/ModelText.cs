@@ -38,7 +38,7 @@ static class ModelText
         text.Append(CultureInfo.InvariantCulture, $"{indent} annotated {string.Join(',', graph.Annotated.Select(v => v.Name).Order(StringComparer.Ordinal))}\n");
     }
 
-    static void Append(StringBuilder text, Ir.Attribute a, string indent)
+    static void Append(StringBuilder text, GraphRewriter.Ir.Attribute a, string indent)
     {
         text.Append(CultureInfo.InvariantCulture, $"{indent}@{a.Name} {a.Kind} {a.Reference} {Hash(a.UnknownFields.Span)} = ");
         text.Append(a.Content switch
