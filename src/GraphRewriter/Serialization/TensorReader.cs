@@ -104,23 +104,27 @@ sealed class TensorReader(ReadContext context)
 
     TensorData ReadNumbers(TensorProto proto, ElementType type, long[] dims, long size, string where)
     {
-        var bytes = proto.HasRawData && (proto.RawData.Length > 0 || size == 0) ? proto.RawData.Memory : TypedBytes(proto, type);
-        return bytes.Length == size
-            ? TensorData.FromBytes(type, dims, bytes)
-            : Broken(type, dims, where, $"declares {type} [{string.Join(',', dims)}], which takes {size} bytes, and holds {bytes.Length}");
+        var isRaw = proto.HasRawData && (proto.RawData.Length > 0 || size == 0);
+        var typed = TypedField(proto, type);
+        // Compared before anything is converted: the field may hold far more than the dimensions declare.
+        var held = isRaw ? proto.RawData.Length : typed.Length;
+        if (held != size || size > Array.MaxLength)
+            return Broken(type, dims, where, $"declares {type} [{string.Join(',', dims)}], which takes {size} bytes, and holds {held}{(held == size ? ", more than can be read" : "")}");
+        return TensorData.FromBytes(type, dims, isRaw ? proto.RawData.Memory : typed.ToBytes());
     }
 
-    static ReadOnlyMemory<byte> TypedBytes(TensorProto proto, ElementType type) => type switch
+    /// <summary>The bytes that a type's field holds, counted, and how to get them.</summary>
+    static (long Length, Func<byte[]> ToBytes) TypedField(TensorProto proto, ElementType type) => type switch
     {
-        ElementType.Float32 or ElementType.Complex64 => Copied(proto.FloatData),
-        ElementType.Float64 or ElementType.Complex128 => Copied(proto.DoubleData),
-        ElementType.Int64 => Copied(proto.Int64Data),
-        ElementType.UInt64 => Copied(proto.Uint64Data),
-        ElementType.UInt32 => Narrowed(proto.Uint64Data, v => (uint)v),
-        ElementType.Int32 => Copied(proto.Int32Data),
+        ElementType.Float32 or ElementType.Complex64 => (4L * proto.FloatData.Count, () => Copied(proto.FloatData)),
+        ElementType.Float64 or ElementType.Complex128 => (8L * proto.DoubleData.Count, () => Copied(proto.DoubleData)),
+        ElementType.Int64 => (8L * proto.Int64Data.Count, () => Copied(proto.Int64Data)),
+        ElementType.UInt64 => (8L * proto.Uint64Data.Count, () => Copied(proto.Uint64Data)),
+        ElementType.UInt32 => (4L * proto.Uint64Data.Count, () => Narrowed(proto.Uint64Data, v => (uint)v)),
+        ElementType.Int32 => (4L * proto.Int32Data.Count, () => Copied(proto.Int32Data)),
         // The narrow types are stored one number (sub-byte types: one packed byte) to an int32; narrow floats by their bits.
-        _ when type.Bits == 16 => Narrowed(proto.Int32Data, v => (ushort)v),
-        _ => Narrowed(proto.Int32Data, v => (byte)v),
+        _ when type.Bits == 16 => (2L * proto.Int32Data.Count, () => Narrowed(proto.Int32Data, v => (ushort)v)),
+        _ => (proto.Int32Data.Count, () => Narrowed(proto.Int32Data, v => (byte)v)),
     };
 
     static byte[] Copied<T>(RepeatedField<T> field) where T : unmanaged => MemoryMarshal.AsBytes(UnsafeCollectionOperations.AsSpan(field)).ToArray();

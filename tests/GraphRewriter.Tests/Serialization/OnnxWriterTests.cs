@@ -2,7 +2,6 @@ using Google.Protobuf;
 using GraphRewriter.Ir;
 using GraphRewriter.Onnx;
 using GraphRewriter.Serialization;
-using Microsoft.ML.OnnxRuntime;
 using Xunit;
 using static GraphRewriter.Tests.Serialization.ProtoModels;
 
@@ -177,20 +176,37 @@ public class OnnxWriterTests
     public void Bytes_cannot_have_a_second_file() => Assert.Throws<ArgumentException>(() => OnnxWriter.ToBytes(Product(out _), new WriteOptions { ExternalThreshold = 1 }));
 
     [Fact]
-    public void References_are_written_without_contents_which_Onnx_Runtime_then_takes_from_the_caller()
+    public void References_are_written_without_contents_which_Onnx_Runtime_then_takes_from_the_file_named()
     {
+        using var folder = new TemporaryFolder();
         var model = Product(out var x);
-        var weights = model.Graph.Initializers.ToDictionary(w => w, w => new ExternalReference("given.bin", 0, w.Data!.Bytes.Length));
+        var weights = new Dictionary<Value, ExternalReference>();
+        using (var stream = File.Create(folder.File("given.bin")))
+        {
+            foreach (var w in model.Graph.Initializers)
+            {
+                weights[w] = new ExternalReference("given.bin", stream.Position, w.Data!.Bytes.Length);
+                stream.Write(w.Data.Bytes.Span);
+            }
+        }
 
-        var bytes = OnnxWriter.ToBytes(model, new WriteOptions { References = weights });
+        OnnxWriter.Write(model, folder.File("m.onnx"), new WriteOptions { References = weights });
 
-        Assert.All(ModelProto.Parser.ParseFrom(bytes).Graph.Initializer, t => Assert.False(t.HasRawData));
-        using var options = new SessionOptions();
-        var values = model.Graph.Initializers.Select(w => (w.Name, Value: OrtValue.CreateTensorValueFromMemory(w.Data!.ToFloats(), [.. w.Data!.Dims]))).ToList();
-        foreach (var (name, value) in values) options.AddInitializer(name, value);
-        using var session = new InferenceSession(bytes, options);
+        Assert.All(ModelProto.Parser.ParseFrom(File.ReadAllBytes(folder.File("m.onnx"))).Graph.Initializer, t => Assert.False(t.HasRawData));
+        using var session = OrtReference.Open(folder.File("m.onnx"));
         Assert.Equal(x, OrtReference.Run(session, Inputs)["y"].ToFloats());
-        foreach (var (_, value) in values) value.Dispose();
+    }
+
+    [Fact]
+    public void Contents_that_cannot_be_had_may_be_referred_to_and_not_be_written()
+    {
+        var graph = new Graph { Name = "g" };
+        var w = graph.AddInitializer("w", TensorData.Missing(ElementType.Float32, [4], "initializer 'w': lost"));
+        graph.Outputs.Add(w);
+        var model = new Model(graph);
+
+        Assert.Contains("'w' cannot be written: initializer 'w': lost", Assert.Throws<ModelException>(() => OnnxWriter.ToBytes(model)).Message, StringComparison.Ordinal);
+        Assert.NotEmpty(OnnxWriter.ToBytes(model, new WriteOptions { References = new Dictionary<Value, ExternalReference> { [w] = new("w.bin", 0, 16) } }));
     }
 
     [Fact]
