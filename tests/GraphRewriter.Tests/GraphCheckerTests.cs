@@ -1,7 +1,7 @@
 using GraphRewriter.Ir;
 using Xunit;
 
-namespace GraphRewriter.Tests.Ir;
+namespace GraphRewriter.Tests;
 
 public class GraphCheckerTests
 {
@@ -22,7 +22,7 @@ public class GraphCheckerTests
         var branch = new Graph { Outputs = { inner } };
         branch.Nodes.Add(new Node("Neg", [t], [inner]));
         graph.Nodes.Add(new Node("Relu", [x], [t]));
-        graph.Nodes.Add(new Node("If", [x], [y], [GraphRewriter.Ir.Attribute.Of("then_branch", branch)]));
+        graph.Nodes.Add(new Node("If", [x], [y], [Ir.Attribute.Of("then_branch", branch)]));
 
         Assert.Empty(Check());
     }
@@ -43,7 +43,7 @@ public class GraphCheckerTests
         var inner = new Value("inner");
         var branch = new Graph { Outputs = { inner } };
         branch.Nodes.Add(new Node("Neg", [x], [inner]));
-        graph.Nodes.Add(new Node("If", [x], [new Value("z")], [GraphRewriter.Ir.Attribute.Of("then_branch", branch)]));
+        graph.Nodes.Add(new Node("If", [x], [new Value("z")], [Ir.Attribute.Of("then_branch", branch)]));
         graph.Nodes.Add(new Node("Relu", [inner], [y], name: "r"));
 
         Assert.Equal(["node Relu 'r': its input 0, 'inner', is defined later, or where it cannot be seen"], Check());
