@@ -30,7 +30,7 @@ public static class Canonicalizer
         if (options.ComputeInFloat32) ComputeInFloat32.Apply(context);
         RemoveDeadCode.Apply(context.Model.Graph);
         var (inputs, batch) = BindShapes.Apply(context);
-        while (ResolveControlFlow.Apply(context)) ShapeInference.Infer(context.Model.Graph);
+        ResolveBranches(context);
 
         var parameters = FindParameters.Apply(context);
         FoldConstants.Apply(context, parameters.Select(p => p.Value).ToHashSet());
@@ -45,6 +45,17 @@ public static class Canonicalizer
             Inputs = inputs,
             Batch = batch,
         };
+    }
+
+    static void ResolveBranches(PassContext context)
+    {
+        var graph = context.Model.Graph;
+        while (ResolveControlFlow.Apply(context)) ShapeInference.Infer(graph);
+        var before = graph.Initializers.Where(v => v.IsFloat && v.Data is { Count: > 1 }).ToList();
+        RemoveDeadCode.Apply(graph);
+        var kept = graph.Initializers.ToHashSet();
+        var dropped = before.Where(v => !kept.Contains(v)).ToList();
+        if (dropped.Count > 0) context.Note(string.Create(CultureInfo.InvariantCulture, $"{dropped.Count} constants of together {dropped.Sum(v => v.Data!.Count)} elements serve only branches that are not taken; they are left out."));
     }
 
     static CanonicalModel StructureOf(PassContext context)

@@ -40,12 +40,14 @@ static class LiftConstants
     static void TakeDefaults(PassContext context, Graph main)
     {
         var listed = main.Initializers.ToHashSet();
+        var count = 0;
         foreach (var input in main.Inputs.Where(v => v.Data is not null || v.SparseData is not null).ToList())
         {
             main.Inputs.Remove(input);
             if (listed.Add(input)) main.Initializers.Add(input);
-            if (context.Model.IrVersion >= 4 && input.IsFloat) context.Note($"Input '{input.Name}' has contents in the file and is taken as a constant.");
+            count++;
         }
+        if (count > 0 && context.Model.IrVersion >= 4) context.Note(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{count} inputs with contents in the file are taken as constants."));
     }
 
     static List<Value> LiftNodes(PassContext context, Graph graph, Dictionary<Value, Value> replaced)
