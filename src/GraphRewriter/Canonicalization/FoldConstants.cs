@@ -33,6 +33,8 @@ static class FoldConstants
         bool ComesFromParameter(Value value)
         {
             if (value.Producer is not { } producer) return parameters.Contains(value);
+            // The shape of a parameter does not change with its contents.
+            if (producer.OpType is "Shape" or "Size") return false;
             if (fromParameter.TryGetValue(value, out var known)) return known;
             return fromParameter[value] = producer.Inputs.Any(i => i is not null && ComesFromParameter(i));
         }

@@ -58,7 +58,7 @@ static class LowerOpset
 
         if (n.OutputAt(3) is not null)
         {
-            r.Bind(3, n.Int("qk_matmul_output_mode") switch { 1 => steps.Biased, 2 => steps.Capped, 3 => steps.Probabilities, _ => steps.Scores });
+            r.Bind(3, n.Int("qk_matmul_output_mode") switch { 1 => steps.Capped, 2 => steps.Biased, 3 => steps.Probabilities, _ => steps.Scores });
         }
         r.Bind(1, presentKey);
         r.Bind(2, presentValue);

@@ -32,7 +32,8 @@ sealed class ParameterFinder
         foreach (var output in node.Outputs)
         {
             if (output is null) continue;
-            if (trained) learned.Add(output);
+            // Through whole numbers no gradient comes back: what is computed from them starts afresh.
+            if (trained && output.IsFloat) learned.Add(output);
             if (frontal) spectral.Add(output);
         }
     }
@@ -88,7 +89,7 @@ sealed class ParameterFinder
         if (role is NormalizationScale or NormalizationShift && IsPlaceholder(node, input, roots)) return;
         if (role is RecurrentState && roots.All(r => IsFilledWith(r, 0))) return;
         if (role is ConvolutionWeight or LinearWeight && IsFrontEnd(node, input)) role = FrontEnd;
-        if (role is LinearWeight && input == 1 && node.Inputs[0] is { } x && ParameterSlots.BehindViews(x).Producer is { } maker && maker.Is("OneHot")) role = Embedding;
+        if (role is LinearWeight && input == 1 && node.Inputs[0] is { } x && ParameterSlots.BehindViews(x).Producer is { OpType: "OneHot" or "Equal" }) role = Embedding;
         Add(node, input, role, roots);
     }
 
@@ -142,14 +143,23 @@ sealed class ParameterFinder
 
     /// <summary>
     /// A product with the raw input whose result is only squared or taken the magnitude of is a transform basis (STFT); a product with such magnitudes by a matrix
-    /// without negative numbers is a filter bank (mel).
+    /// without negative numbers is a filter bank (mel); one whose result is rounded converts colours.
     /// </summary>
     bool IsFrontEnd(Node node, int input)
     {
         if (node.Inputs[input == 0 ? 1 : 0] is not { } data || learned.Contains(data)) return false;
         if (spectral.Contains(data)) return ParameterSlots.Roots(node.Inputs[input]!).All(r => r.Data is { Unavailable: null } d && Array.TrueForAll(d.ToFloats(), v => v >= 0));
-        return node.Input(2) is null && FeedsOnlyMagnitudes(node.Output, 0);
+        return (node.Input(2) is null && FeedsOnlyMagnitudes(node.Output, 0)) || IsRounded(node.Output, 0);
     }
+
+    /// <summary>Whether a product is rounded at once, or after elementwise steps: pixels being converted, not a layer.</summary>
+    bool IsRounded(Value value, int depth) => depth < 4 && consumers.GetValueOrDefault(value, []) is [var only] && only.OpType switch
+    {
+        "Round" or "Floor" or "Ceil" => true,
+        "Cast" => !only.Output.IsFloat,
+        "Add" or "Sub" or "Mul" or "Div" or "Clip" => IsRounded(only.Output, depth + 1),
+        _ => false,
+    };
 
     bool FeedsOnlyMagnitudes(Value value, int depth)
     {

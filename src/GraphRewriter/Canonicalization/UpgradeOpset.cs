@@ -41,6 +41,8 @@ static class UpgradeOpset
         Until(7,  "RNN",                "output_sequence goes", (r, n) => r.Drop("output_sequence")),
         Until(7,  "GRU",                "output_sequence goes", (r, n) => r.Drop("output_sequence")),
         Until(7,  "LSTM",               "output_sequence goes", (r, n) => r.Drop("output_sequence")),
+        .. from op in (string[])["RNN", "GRU", "LSTM"]
+           select Since(14, op, "layout 1 becomes layout 0 between Transposes", PutTimeFirst),
         Until(16, "RoiAlign",           "coordinates without the half-pixel shift", (_, n) => n.Set(Attribute.Of("coordinate_transformation_mode", "output_half_pixel"))),
         Until(20, "GridSample",         "bilinear is linear, bicubic is cubic", RenameGridModes),
         Until(20, "DFT",                "axis becomes an input", (r, n) => { r.SetInput(2, r.Tape.Const(TensorData.Scalar(n.Int("axis", 1)))); r.Drop("axis"); }),
@@ -182,11 +184,30 @@ static class UpgradeOpset
         var scales = n.Inputs[1]!;
         n.OpType = "Resize";
         if (n.String("mode") is "bilinear") n.Set(Attribute.Of("mode", "linear"));
-        // The text of opset 10 leaves open which neighbour is nearest; ONNX Runtime takes the lower one when enlarging and the upper one when shrinking.
-        var shrinks = scales.Constant is { } known && known.ToFloats() is { } f && Array.Exists(f, s => s < 1) && Array.TrueForAll(f, s => s <= 1);
-        n.Set(Attribute.Of("coordinate_transformation_mode", "asymmetric"), Attribute.Of("nearest_mode", shrinks ? "ceil" : "floor"));
+        n.Set(Attribute.Of("coordinate_transformation_mode", "asymmetric"), Attribute.Of("nearest_mode", "floor"));
         n.Inputs[1] = null;
         r.SetInput(2, scales);
+        if (n.String("mode", "nearest") is "nearest") ChooseNeighbour(r, n, scales);
+    }
+
+    /// <summary>
+    /// The text of opset 10 leaves open which neighbour is nearest. ONNX Runtime takes the lower one where an axis grows and the upper one where it shrinks; where both happen,
+    /// the axes that shrink are done first, as axes are independent of each other.
+    /// </summary>
+    static void ChooseNeighbour(NodeRewrite r, Node n, Value scales)
+    {
+        if (scales.Constant is not { } known)
+        {
+            r.Context.Note($"Resize '{n.LogicalName}' is taken to enlarge: its scales are only known at run time.");
+            return;
+        }
+        var factors = known.ToFloats();
+        if (!Array.Exists(factors, f => f < 1)) return;
+        n.Set(Attribute.Of("nearest_mode", "ceil"));
+        if (!Array.Exists(factors, f => f > 1)) return;
+        var shrunk = r.EmitSelf(n.Inputs[0], null, r.Tape.Const(TensorData.FromFloats([factors.Length], [.. factors.Select(f => Math.Min(f, 1))]))).Output;
+        n.Set(Attribute.Of("nearest_mode", "floor"));
+        r.Bind(0, r.EmitSelf(shrunk, null, r.Tape.Const(TensorData.FromFloats([factors.Length], [.. factors.Select(f => Math.Max(f, 1))]))).Output);
     }
 
     static void CleanResize(NodeRewrite r, Node n)
@@ -239,6 +260,20 @@ static class UpgradeOpset
         if (n.Ints("directions") is { } directions) attributes.Add(Attribute.Of("scan_input_directions", directions));
         var outputs = Enumerable.Range(0, n.Outputs.Count).Select(i => new Value(r.Context.FreshName($"{n.Name}/{(i < states ? "state" : "scan")}")));
         return r.Tape.Emit(new Node("Scan", inputs, outputs, attributes, name: r.Context.FreshName(n.Name + "/Scan")));
+    }
+
+    /// <summary>With layout 1 the batch is the first axis of sequences and states; ONNX Runtime's CPU kernels know layout 0 only.</summary>
+    static void PutTimeFirst(NodeRewrite r, Node n)
+    {
+        var batchFirst = n.Int("layout") != 0;
+        r.Drop("layout");
+        if (!batchFirst) return;
+        var t = r.Tape;
+        var inputs = n.Inputs.ToArray();
+        foreach (var i in (int[])[0, 5, 6]) if (i < inputs.Length && inputs[i] is { } x) inputs[i] = t.Transpose(x, 1, 0, 2);
+        var made = r.EmitSelf(inputs);
+        if (made.OutputAt(0) is { } all) r.Bind(0, t.Transpose(all, 2, 0, 1, 3));
+        for (var i = 1; i < n.Outputs.Count; i++) if (made.OutputAt(i) is { } last) r.Bind(i, t.Transpose(last, 1, 0, 2));
     }
 
     static void RenameGridModes(NodeRewrite r, Node n)
