@@ -1,0 +1,102 @@
+using GraphRewriter.Canonicalization;
+using GraphRewriter.Gradients;
+using GraphRewriter.Ir;
+using GraphRewriter.Serialization;
+using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Measurement;
+using OnnxAuditor.Numerics;
+using Xunit;
+
+namespace OnnxAuditor.Tests.Measurement;
+
+/// <summary>
+/// Outputs, losses and gradients of networks exported from PyTorch against the values PyTorch gave. Tolerances are those of the reference folder:
+/// output 1e-4 of the largest value, loss 1e-5 relative, norms and entries 1e-3 plus 1e-6 of the largest norm (some true gradients are zero).
+/// </summary>
+public sealed class TorchReferenceTests
+{
+    public static TheoryData<string> Networks => ["torch_encoder", "torch_gpt", "torch_mobilenet_v3", "torch_shufflenet", "torch_tagger", "torch_unet", "torch_vit_tiny"];
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void Outputs_losses_and_gradients_with_frozen_statistics_are_those_of_PyTorch(string network)
+    {
+        var reference = Reference(network);
+        var result = Differentiated(network, reference, NormStatistics.Frozen);
+        AssertClose("output", reference["output_eval"].ToDoubles(), result.Output.ToDoubles(), 1e-4, 0);
+        AssertRelative("loss", reference["loss_eval"].ToDoubles()[0], result.Loss, 1e-5);
+        AssertNorms(reference, "eval_grad_norm/", result.Gradients);
+        var floor = 1e-6 * LargestNorm(reference, "eval_grad_norm/");
+        foreach (var (key, head) in reference.Where(r => r.Key.StartsWith("eval_grad_head/", StringComparison.Ordinal)))
+        {
+            var name = key["eval_grad_head/".Length..];
+            Assert.True(result.Gradients.TryGetValue(name, out var gradient), $"no parameter '{name}'");
+
+
+            AssertClose(key, head.ToDoubles(), gradient.ToDoubles()[..(int)head.Count], 1e-3, floor);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public void Losses_and_gradient_norms_with_batch_statistics_are_those_of_PyTorch(string network)
+    {
+        var reference = Reference(network);
+        var result = Differentiated(network, reference, NormStatistics.Batch);
+        AssertRelative("loss", reference["loss_train"].ToDoubles()[0], result.Loss, 1e-5);
+        AssertNorms(reference, "train_grad_norm/", result.Gradients);
+    }
+
+    static SortedDictionary<string, TensorData> Reference(string network) => NumPyFile.ReadNpz(SharedFiles.Require($"models/torch/{network}.npz"));
+
+    static (TensorData Output, double Loss, Dictionary<string, TensorData> Gradients) Differentiated(string network, SortedDictionary<string, TensorData> reference, NormStatistics statistics)
+    {
+        using var file = OnnxReader.Read(SharedFiles.Require($"models/torch/{network}.onnx"));
+        var input = reference["input"];
+        var canonical = Canonicalizer.Run(file.Model, new CanonicalOptions { Batch = input.Dims[0], InputShapes = new Dictionary<string, Shape>(StringComparer.Ordinal) { [file.Model.Graph.Inputs[0].Name] = input.Shape } });
+        var graph = canonical.Model.Graph;
+        if (statistics == NormStatistics.Batch) SetNormStatistics.Batch(graph);
+        else SetNormStatistics.Frozen(graph);
+        var output = graph.Outputs[0];
+        var loss = AttachLoss.Run(graph);
+        var trainable = canonical.Parameters.Where(p => p.Trainable).ToList();
+        var gradients = Differentiate.Run(graph, loss.Loss, [.. trainable.Select(p => p.Value)]);
+        graph.Outputs.Add(loss.Loss);
+        var found = trainable.Where(p => gradients.Gradients.ContainsKey(p.Value)).ToList();
+        graph.Outputs.AddRange(found.Select(p => gradients.Gradients[p.Value]).Distinct());
+        using var executor = new OrtExecutor(canonical.Model, new OrtSettings(Threads: 2));
+        var feeds = new Dictionary<string, TensorData>(StringComparer.Ordinal) { [graph.Inputs[0].Name] = input, [loss.Terms[0].Target!.Name] = reference["target"] };
+        string[] names = [.. graph.Outputs.Select(o => o.Name)];
+        var results = names.Zip(executor.Run(feeds, names)).ToDictionary(r => r.First, r => r.Second, StringComparer.Ordinal);
+        return (results[output.Name], results[loss.Loss.Name].ToDoubles()[0], found.ToDictionary(p => p.Name, p => results[gradients.Gradients[p.Value].Name], StringComparer.Ordinal));
+    }
+
+    static void AssertNorms(SortedDictionary<string, TensorData> reference, string prefix, Dictionary<string, TensorData> gradients)
+    {
+        var floor = 1e-6 * LargestNorm(reference, prefix);
+        var faults = new List<string>();
+        foreach (var (key, value) in reference.Where(r => r.Key.StartsWith(prefix, StringComparison.Ordinal)))
+        {
+            var expected = value.ToDoubles()[0];
+            if (!gradients.TryGetValue(key[prefix.Length..], out var gradient)) faults.Add($"{key}: not found");
+            else if (Norm(gradient) is var norm && !(Math.Abs(norm - expected) <= 1e-3 * expected + floor)) faults.Add($"{key}: {norm:G6}, PyTorch {expected:G6}");
+        }
+        Assert.True(faults.Count == 0, string.Join('\n', faults));
+    }
+
+    static double LargestNorm(SortedDictionary<string, TensorData> reference, string prefix) =>
+        reference.Where(r => r.Key.StartsWith(prefix, StringComparison.Ordinal)).Max(r => r.Value.ToDoubles()[0]);
+
+    static double Norm(TensorData gradient) => Math.Sqrt(gradient.ToDoubles().Sum(g => g * g));
+
+    static void AssertRelative(string what, double expected, double actual, double tolerance) =>
+        Assert.True(Math.Abs(expected - actual) <= tolerance * Math.Abs(expected), $"{what}: {actual:G9}, PyTorch {expected:G9}");
+
+    static void AssertClose(string what, double[] expected, double[] actual, double tolerance, double floor)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var largest = expected.Max(Math.Abs);
+        for (var i = 0; i < expected.Length; i++)
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance * largest + floor, $"{what}[{i}]: {actual[i]:G9}, PyTorch {expected[i]:G9}, largest {largest:G6}");
+    }
+}
