@@ -14,6 +14,7 @@ public sealed class Tape
 {
     readonly NameScope names;
     readonly Dictionary<(ElementType, string), Value> constants = [];
+    readonly Dictionary<Value, Value> shapedLike = [];
 
     /// <summary>Makes a tape whose names do not collide with those of the scope.</summary>
     public Tape(NameScope names) => this.names = names;
@@ -78,6 +79,19 @@ public sealed class Tape
 
     /// <summary>A rank-1 int64 constant.</summary>
     public Value Ints(params ReadOnlySpan<long> values) => Const(TensorData.Vector(values));
+
+    /// <summary>
+    /// Records that a value has the shape of another, where that follows from the mathematics but unknown dimensions hide it from inference. Returns the value.
+    /// </summary>
+    public Value ShapedLike(Value value, Value like)
+    {
+        if (value != like && !Shape.SurelyEqual(value.Shape, like.Shape)) shapedLike[value] = like;
+        return value;
+    }
+
+    /// <summary>Whether two values certainly have the same shape.</summary>
+    public bool IsShapedLike(Value value, Value like) =>
+        value == like || Shape.SurelyEqual(value.Shape, like.Shape) || (shapedLike.TryGetValue(value, out var other) && other == like);
 
     /// <summary>A name that nothing in the model has.</summary>
     public string FreshName(string hint) => names.Fresh(Prefix + hint);

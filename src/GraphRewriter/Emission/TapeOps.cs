@@ -172,7 +172,8 @@ public static class TapeOps
         public Value Reshape(Value x, Value shape) => shape.Constant is { } known && known.Count > 0 ? t.Reshape(x, known.ToInt64s()) : t.Op("Reshape", [Attribute.Of("allowzero", 1L)], x, shape);
 
         /// <summary>Gives x the shape of another value with as many elements.</summary>
-        public Value ReshapeLike(Value x, Value like) => Shape.SurelyEqual(x.Shape, like.Shape) ? x : t.Op("Reshape", [Attribute.Of("allowzero", 1L)], x, t.ShapeOf(like));
+        public Value ReshapeLike(Value x, Value like) =>
+            t.IsShapedLike(x, like) ? x : t.ShapedLike(t.Op("Reshape", [Attribute.Of("allowzero", 1L)], x, t.ShapeOf(like)), like);
 
         /// <summary>Broadcasts x to dimensions given by an int64 vector.</summary>
         public Value Expand(Value x, Value shape) => t.Op("Expand", x, shape);
@@ -184,7 +185,7 @@ public static class TapeOps
         public Value ZerosLike(Value like) => t.FullLike(like, 0);
 
         /// <summary>A constant-filled tensor of the type and shape of another value.</summary>
-        public Value FullLike(Value like, double value) => t.Op("Expand", t.ScalarLike(value, like), t.ShapeOf(like));
+        public Value FullLike(Value like, double value) => t.ShapedLike(t.Op("Expand", t.ScalarLike(value, like), t.ShapeOf(like)), like);
 
         /// <summary>A constant-filled tensor of dimensions given by an int64 vector.</summary>
         public Value Full(Value shape, double value, ElementType type) => t.Op("Expand", t.Scalar(value, type), shape);
@@ -276,7 +277,7 @@ public static class TapeOps
         public Value SumTo(Value gradient, Value target)
         {
             if (gradient.Shape is not { } from || target.Shape is not { } to) throw new ModelException(ModelProblem.Unsupported, $"The rank of '{target.Name}' is not known, so its gradient cannot be summed to it.");
-            if (Shape.SurelyEqual(from, to)) return gradient;
+            if (t.IsShapedLike(gradient, target)) return gradient;
             var lead = from.Rank - to.Rank;
             var axes = new List<long>();
             var unsure = false;

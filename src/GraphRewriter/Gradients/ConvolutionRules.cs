@@ -19,7 +19,7 @@ static class ConvolutionRules
         var (x, w) = (n.Inputs[0]!, n.Inputs[1]!);
         var window = Window.OfConv(t, n);
         var result = new Value?[n.Inputs.Count];
-        result[0] = Scattered(t, x, w, dy, window, n.Int("group", 1));
+        result[0] = t.ShapedLike(Scattered(t, x, w, dy, window, n.Int("group", 1)), x);
         result[1] = ConvolutionWeights.Gradient(t, x, dy, w, window, n.Int("group", 1));
         if (n.Input(2) is not null) result[2] = BiasGradient(t, dy, window);
         return result;
@@ -30,7 +30,7 @@ static class ConvolutionRules
         var (x, w) = (n.Inputs[0]!, n.Inputs[1]!);
         var window = Window.OfConvTranspose(t, n);
         var result = new Value?[n.Inputs.Count];
-        result[0] = Gathered(t, x, w, dy, window, n.Int("group", 1));
+        result[0] = t.ShapedLike(Gathered(t, x, w, dy, window, n.Int("group", 1)), x);
         result[1] = ConvolutionWeights.Gradient(t, dy, x, w, window, n.Int("group", 1));
         if (n.Input(2) is not null) result[2] = BiasGradient(t, dy, window);
         return result;
@@ -38,35 +38,23 @@ static class ConvolutionRules
 
     static Value BiasGradient(Tape t, Value dy, Window window) => t.ReduceSum(dy, [0, .. window.Axes], keepDims: false);
 
-    /// <summary>dX of a convolution: each element of dY is spread over the window it came from.</summary>
-    static Value Scattered(Tape t, Value x, Value w, Value dy, Window window, long group)
+    /// <summary>
+    /// Each element of dY, times the weight, spread over the window it belongs to: dX of a convolution. Of X only the sizes of its spatial axes matter.
+    /// </summary>
+    internal static Value Scattered(Tape t, Value x, Value w, Value dy, Window window, long group)
     {
-        if (window.Begins.Constant is { } b && window.Ends.Constant is { } e)
+        var behind = t.Sub(t.Sub(window.Extent(t, dy), window.Begins), Window.Sizes(t, x, window.Rank));
+        if (window.Begins.Constant?.ToInt64s() is { } begins && behind.Constant?.ToInt64s() is { } ends)
         {
-            var (begins, ends, reach) = (b.ToInt64s(), e.ToInt64s(), window.Reach);
+            var reach = window.Reach;
             if (window.IsDense && reach.Select((r, i) => Math.Min(r - begins[i], r - ends[i])).All(p => p >= 0))
                 return Convolve(t, dy, Flipped(t, w, window, group), window, [.. reach.Select((r, i) => r - begins[i]), .. reach.Select((r, i) => r - ends[i])], group);
-            if (OutputPadding(x, dy, window, begins, ends) is { } padding)
-                return t.Op("ConvTranspose", Attributes(window, [.. begins, .. ends], group, padding), dy, w);
+            // What no window reads at the end of X is always less than a stride.
+            return t.Op("ConvTranspose", Attributes(window, [.. begins, .. ends.Select(e => Math.Max(e, 0))], group, [.. ends.Select(e => Math.Max(-e, 0))]), dy, w);
         }
         // With sizes unknown: the largest result there can be, of which the part that belongs to X is cut out.
         var whole = t.Op("ConvTranspose", Attributes(window, null, group, [.. window.Strides.Select(s => s - 1)]), dy, w);
-        var result = t.Op("Slice", whole, window.Begins, t.Add(window.Begins, Window.Sizes(t, x, window.Rank)), t.Ints(window.Axes));
-        result.Shape ??= x.Shape;
-        return result;
-    }
-
-    /// <summary>What the last windows leave unread at the end of X, which is always less than a stride; null where a size is unknown.</summary>
-    static long[]? OutputPadding(Value x, Value dy, Window window, long[] begins, long[] ends)
-    {
-        var padding = new long[window.Rank];
-        for (var i = 0; i < padding.Length; i++)
-        {
-            var (size, steps) = (x.Shape![i + 2], dy.Shape![i + 2]);
-            if (!size.IsKnown || !steps.IsKnown) return null;
-            padding[i] = size.Size + begins[i] + ends[i] - window.Reach[i] - 1 - window.Strides[i] * (steps.Size - 1);
-        }
-        return padding;
+        return t.Op("Slice", whole, window.Begins, t.Add(window.Begins, Window.Sizes(t, x, window.Rank)), t.Ints(window.Axes));
     }
 
     /// <summary>
@@ -76,16 +64,13 @@ static class ConvolutionRules
     static Value Gathered(Tape t, Value x, Value w, Value dy, Window window, long group)
     {
         var sizes = Window.Sizes(t, x, window.Rank);
-        var needed = t.Add(t.Mul(t.Sub(sizes, t.Ints(1)), t.Ints(window.Strides)), t.Ints([.. window.Reach.Select(r => r + 1)]));
-        var behind = t.Sub(t.Sub(needed, window.Begins), Window.Sizes(t, dy, window.Rank));
+        var behind = t.Sub(t.Sub(window.Extent(t, x), window.Begins), Window.Sizes(t, dy, window.Rank));
         if (window.Begins.Constant?.ToInt64s() is { } begins && behind.Constant?.ToInt64s() is { } ends)
         {
             var padded = t.Op("Conv", Attributes(window, [.. begins, .. ends.Select(e => Math.Max(e, 0))], group), dy, w);
             return Shape.SurelyEqual(padded.Shape, x.Shape) ? padded : t.Op("Slice", padded, t.Ints([.. begins.Select(_ => 0L)]), sizes, t.Ints(window.Axes));
         }
-        var result = t.Op("Conv", Attributes(window, null, group), Window.PadAxes(t, dy, window.Begins, behind), w);
-        result.Shape ??= x.Shape;
-        return result;
+        return t.Op("Conv", Attributes(window, null, group), Window.PadAxes(t, dy, window.Begins, behind), w);
     }
 
     static Value Convolve(Tape t, Value x, Value w, Window window, long[] pads, long group) =>

@@ -43,7 +43,7 @@ static class Rule
 {
     /// <summary>An operator of one input: dX from x, y and dy.</summary>
     public static GradientRule Unary(string opType, int since, string formula, Func<Tape, Value, Value, Value, Value> gradient) =>
-        new(opType, since, formula, (t, n, dy) => [gradient(t, n.Inputs[0]!, n.Output, dy)]);
+        new(opType, since, formula, (t, n, dy) => [t.ShapedLike(gradient(t, n.Inputs[0]!, n.Output, dy), n.Inputs[0]!)]);
 
     /// <summary>An operator of two inputs, broadcast: dA and dB from a, b, y and dy; the sweep undoes the broadcasting.</summary>
     public static GradientRule Binary(string opType, int since, string formula, Func<Tape, Value, Value, Value, Value, (Value? A, Value? B)> gradient) =>

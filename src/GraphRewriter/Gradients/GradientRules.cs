@@ -16,6 +16,9 @@ static class GradientRules
         .. LinearRules.All,
         .. ConvolutionRules.All,
         .. ShapeRules.All,
+        .. IndexRules.All,
+        .. PoolingRules.All,
+        .. ResampleRules.All,
     ];
 
     /// <summary>The rules by operator.</summary>

@@ -12,12 +12,11 @@ static class PadRule
         var mode = n.String("mode", "constant");
         if (mode is not "constant")
         {
-            result[0] = Copied(t, n, dy, mode);
+            result[0] = t.ShapedLike(Copied(t, n, dy, mode), n.Inputs[0]!);
             return result;
         }
         var x = n.Inputs[0]!;
-        result[0] = t.Op("Pad", dy, t.Neg(n.Inputs[1]!), null, n.Input(3));
-        result[0]!.Shape = x.Shape;
+        result[0] = t.ShapedLike(t.Op("Pad", dy, t.Neg(n.Inputs[1]!), null, n.Input(3)), x);
         if (n.Input(2) is { IsFloat: true } value)
         {
             var isPadding = t.Op("Pad", t.ZerosLike(x), n.Inputs[1], t.ScalarLike(1, x), n.Input(3));

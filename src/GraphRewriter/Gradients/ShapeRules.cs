@@ -10,24 +10,28 @@ static class ShapeRules
     /// <summary>The rules.</summary>
     internal static readonly GradientRule[] All =
     [
-        Rule.LinearInData("Reshape",         1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
-        Rule.LinearInData("Flatten",         1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
-        Rule.LinearInData("Squeeze",         1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
-        Rule.LinearInData("Unsqueeze",       1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
-        Rule.LinearInData("Transpose",       1,  "dX = transpose(dY, inverse permutation)",            Transpose),
-        Rule.LinearInData("Expand",          8,  "dX = dY summed over the broadcast axes",             (t, n, dy) => dy),
-        Rule.LinearInData("Tile",            6,  "dX = dY summed over the copies",                     Tile),
-        Rule.LinearInData("Slice",           1,  "dX = dY between zeros, spread and turned as step says", SliceRule.Gradient),
-        Rule.LinearInData("Trilu",           14, "dX = trilu(dY)",                                     (t, n, dy) => t.Op("Trilu", [Attribute.Of("upper", n.Int("upper", 1))], dy, n.Input(1))),
-        Rule.LinearInData("DepthToSpace",    1,  "dX = the blocks of dY put back into channels",       DepthToSpace),
-        Rule.LinearInData("SpaceToDepth",    1,  "dX = depth_to_space(dY)",                            (t, n, dy) => t.Op("DepthToSpace", [Attribute.Of("blocksize", n.Int("blocksize"))], dy)),
-        Rule.LinearInData("CenterCropPad",   18, "dX = dY between zeros where Y was cut, cut where it was padded", CenterCropPad),
-        Rule.LinearInData("ReverseSequence", 10, "dX = reverse_sequence(dY)",                          ReverseSequence),
-        Rule.LinearInData("Compress",        9,  "dX = zeros with dY added where the condition holds", Compress),
+        Moved("Reshape",         1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
+        Moved("Flatten",         1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
+        Moved("Squeeze",         1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
+        Moved("Unsqueeze",       1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
+        Moved("Transpose",       1,  "dX = transpose(dY, inverse permutation)",            Transpose),
+        Moved("Tile",            6,  "dX = dY summed over the copies",                     Tile),
+        Moved("Slice",           1,  "dX = dY between zeros, spread and turned as step says", SliceRule.Gradient),
+        Moved("Trilu",           14, "dX = trilu(dY)",                                     (t, n, dy) => t.Op("Trilu", [Attribute.Of("upper", n.Int("upper", 1))], dy, n.Input(1))),
+        Moved("DepthToSpace",    1,  "dX = the blocks of dY put back into channels",       DepthToSpace),
+        Moved("SpaceToDepth",    1,  "dX = depth_to_space(dY)",                            (t, n, dy) => t.Op("DepthToSpace", [Attribute.Of("blocksize", n.Int("blocksize"))], dy)),
+        Moved("CenterCropPad",   18, "dX = dY between zeros where Y was cut, cut where it was padded", CenterCropPad),
+        Moved("ReverseSequence", 10, "dX = reverse_sequence(dY)",                          ReverseSequence),
+        Moved("Compress",        9,  "dX = zeros with dY added where the condition holds", Compress),
+        Rule.LinearInData("Expand", 8, "dX = dY summed over the broadcast axes", (t, n, dy) => dy),
         new("Concat", 1, "dXᵢ = the part of dY that came from Xᵢ",  Concat),
         new("Split",  1, "dX = the dYᵢ concatenated",              Split),
         new("Pad",    1, "dX = dY without the padding, plus what was copied into it; dvalue = Σ dY over the padding", PadRule.Gradients),
     ];
+
+    /// <summary>An operator that moves the elements of its first input, whose gradient has exactly that input's shape.</summary>
+    static GradientRule Moved(string opType, int since, string formula, Func<Tape, Node, Value, Value> gradient) =>
+        Rule.LinearInData(opType, since, formula, (t, n, dy) => t.ShapedLike(gradient(t, n, dy), n.Inputs[0]!));
 
     static Value Transpose(Tape t, Node n, Value dy)
     {
@@ -92,7 +96,8 @@ static class ShapeRules
         if (n.Inputs.Count == 1) return [dy];
         var axis = AxisOps.Normalized(n.Int("axis"), dy.Rank);
         var sizes = t.Concat(0, [.. n.Inputs.Select(x => t.DimOf(x!, axis))]);
-        return [.. t.Ops("Split", n.Inputs.Count, [Attribute.Of("axis", (long)axis)], dy, sizes).Outputs];
+        var parts = t.Ops("Split", n.Inputs.Count, [Attribute.Of("axis", (long)axis)], dy, sizes).Outputs;
+        return [.. parts.Select((part, i) => t.ShapedLike(part!, n.Inputs[i]!))];
     }
 
     static Value?[] Split(Tape t, Node n, IReadOnlyList<Value?> dy)

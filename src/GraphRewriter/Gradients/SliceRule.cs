@@ -28,15 +28,13 @@ static class SliceRule
             afters.Add(t.Sub(t.Sub(size, lowest), t.DimOf(dy, axis)));
             padded.Add(axis);
         }
-        return PadMany(t, x, dy, befores, afters, padded);
+        return PadMany(t, dy, befores, afters, padded);
     }
 
-    static Value PadMany(Tape t, Value x, Value dy, List<Value> befores, List<Value> afters, List<long> axes)
+    static Value PadMany(Tape t, Value dy, List<Value> befores, List<Value> afters, List<long> axes)
     {
         if (befores.TrueForAll(Window.IsZero) && afters.TrueForAll(Window.IsZero)) return dy;
-        var result = t.Op("Pad", dy, t.Concat(0, [.. befores, .. afters]), null, t.Ints([.. axes]));
-        result.Shape = x.Shape;
-        return result;
+        return t.Op("Pad", dy, t.Concat(0, [.. befores, .. afters]), null, t.Ints([.. axes]));
     }
 
     /// <summary>The first index taken, counted from the front and clamped to the axis, as a vector of one element.</summary>

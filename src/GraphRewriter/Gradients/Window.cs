@@ -68,7 +68,7 @@ sealed class Window
         // The padding is what is left of the whole result when the wanted size is cut out of it; an odd element goes to the end for SAME_UPPER only.
         var w = new Window(kernel, node, Zeros(t, rank), Zeros(t, rank));
         var extra = node.Ints("output_padding") is { Length: > 0 } p ? p : Filled(rank, 0);
-        var whole = t.Add(t.Mul(t.Sub(Sizes(t, node.Inputs[0]!, rank), t.Ints(1)), t.Ints(w.Strides)), t.Ints([.. w.Reach.Select((r, i) => r + 1 + extra[i])]));
+        var whole = t.Add(w.Extent(t, node.Inputs[0]!), t.Ints(extra));
         var total = t.Max(t.Sub(whole, Sizes(t, node.Output, rank)), t.Ints(0));
         return Halved(t, node, kernel, total, smallerFirst: mode is "SAME_UPPER");
     }
@@ -86,6 +86,10 @@ sealed class Window
         return t.Op("Pad", x, t.Concat(0, [.. new[] { front, begins, back, front, ends, back }.Where(v => v.Shape![0].Size > 0)]));
     }
 
+    /// <summary>How far windows at all the positions of a tensor [N, C, positions…] reach, padding in front included: an int64 vector.</summary>
+    public Value Extent(Tape t, Value positions) =>
+        t.Add(t.Mul(t.Sub(Sizes(t, positions, Rank), t.Ints(1)), t.Ints(Strides)), t.Ints([.. Reach.Select(r => r + 1)]));
+
     /// <summary>Whether a vector is constant and zero.</summary>
     public static bool IsZero(Value v) => v.Constant is { } known && Array.TrueForAll(known.ToInt64s(), e => e == 0);
 
@@ -95,8 +99,7 @@ sealed class Window
         if (mode is not ("SAME_UPPER" or "SAME_LOWER")) return mode is "VALID" ? new Window(kernel, node, Zeros(t, kernel.Length), Zeros(t, kernel.Length)) : Explicit(t, node, kernel);
         var w = new Window(kernel, node, Zeros(t, kernel.Length), Zeros(t, kernel.Length));
         if (w.IsDense) return Halved(t, node, kernel, t.Ints(w.Reach), mode is "SAME_UPPER");
-        var needed = t.Add(t.Mul(t.Sub(Sizes(t, y, w.Rank), t.Ints(1)), t.Ints(w.Strides)), t.Ints([.. w.Reach.Select(r => r + 1)]));
-        return Halved(t, node, kernel, t.Max(t.Sub(needed, Sizes(t, x, w.Rank)), t.Ints(0)), mode is "SAME_UPPER");
+        return Halved(t, node, kernel, t.Max(t.Sub(w.Extent(t, y), Sizes(t, x, w.Rank)), t.Ints(0)), mode is "SAME_UPPER");
     }
 
     static Window Explicit(Tape t, Node node, long[] kernel)
