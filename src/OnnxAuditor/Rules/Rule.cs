@@ -1,3 +1,4 @@
+using GraphRewriter.Ir;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;
@@ -21,7 +22,7 @@ enum RuleCost
 /// <param name="Id">The id; it never changes meaning.</param>
 /// <param name="Name">The condition found, in CamelCase ("DeadUnits").</param>
 /// <param name="Title">The condition in plain words, one line.</param>
-/// <param name="Severity">The default severity; a finding may be of a lower one.</param>
+/// <param name="Severity">The default severity; a finding may be of another one where the page says so.</param>
 /// <param name="Cost">What it needs.</param>
 /// <param name="Text">What the docs page says.</param>
 /// <param name="Find">Looks for the condition; says nothing where it could not be measured.</param>
@@ -29,7 +30,17 @@ sealed record Rule(string Id, string Name, string Title, Severity Severity, Rule
 {
     /// <summary>The family: the letters of the id.</summary>
     public string Family => Id[..3];
+
+    /// <summary>The numbers a configuration may change.</summary>
+    public IReadOnlyList<Threshold> Thresholds { get; init; } = [];
 }
+
+/// <summary>A number that a rule holds its measurements against, and that a configuration may change.</summary>
+/// <param name="Key">The rule's id and a name, joined by a dot ("ACT001.error").</param>
+/// <param name="Default">The value where the configuration says nothing.</param>
+/// <param name="Unit">The unit; empty for a dimensionless number.</param>
+/// <param name="Meaning">What lies on which side of it.</param>
+sealed record Threshold(string Key, double Default, string Unit, string Meaning);
 
 /// <summary>The text of a rule's page, under the fixed headings.</summary>
 /// <param name="WhatItFinds">What it finds.</param>
@@ -56,6 +67,18 @@ sealed record Observation(string Where, string Message, string Measured, string 
     /// <summary>How sure.</summary>
     public Confidence Confidence { get; init; } = Confidence.Certain;
 
-    /// <summary>A remedy of its own; null for the rule's.</summary>
-    public string? Remedy { get; init; }
+    /// <summary>A remedy of its own, in one or two sentences.</summary>
+    public required string Remedy { get; init; }
+
+    /// <summary>The node that the place is, of the model as read or of the canonical one; null where it is no node.</summary>
+    public Node? Node { get; init; }
+
+    /// <summary>The tensor that the place is, of the model as read or of the canonical one; null where it is none.</summary>
+    public Value? Value { get; init; }
+
+    /// <summary>How many places this observation stands for, where a rule counts instead of naming each.</summary>
+    public int Count { get; init; } = 1;
+
+    /// <summary>Further places, where a rule names them itself.</summary>
+    public IReadOnlyList<string> OtherPlaces { get; init; } = [];
 }

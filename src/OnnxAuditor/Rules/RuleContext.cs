@@ -13,4 +13,25 @@ sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasur
 {
     /// <summary>The model as read.</summary>
     public Model Model => File.Model;
+
+    /// <summary>Thresholds that a configuration changes, by <see cref="Threshold.Key"/>.</summary>
+    public IReadOnlyDictionary<string, double> Limits { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
+
+    /// <summary>Whether the inputs of <see cref="Shipped"/> are drawn at random instead of being the user's data: what depends on the data is then less sure.</summary>
+    public bool SyntheticInputs { get; init; } = true;
+
+    /// <summary>The graph as read.</summary>
+    public ModelView View => field ??= new ModelView(Model.Graph);
+
+    /// <summary>The canonical graph; null where there is none.</summary>
+    public ModelView? CanonicalView => field ??= Canonical is { } canonical ? new ModelView(canonical.Model.Graph) : null;
+
+    /// <summary>The parameters with their contents: those of the canonical model, or, where there is none, the constants in weight slots of the model as read.</summary>
+    public IReadOnlyList<Weight> Weights => field ??= Weight.Find(this);
+
+    /// <summary>The measured run, where it came to an end.</summary>
+    public ModelMeasurement? Run => Shipped is { Failure: null } run ? run : null;
+
+    /// <summary>The threshold in force.</summary>
+    public double Limit(Threshold threshold) => Limits.TryGetValue(threshold.Key, out var value) ? value : threshold.Default;
 }

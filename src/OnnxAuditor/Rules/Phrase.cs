@@ -1,0 +1,9 @@
+namespace OnnxAuditor.Rules;
+
+/// <summary>Turns of phrase that messages share.</summary>
+static class Phrase
+{
+    /// <summary>Names joined by commas, cut after a few: "a, b, c and 4 more".</summary>
+    public static string List(IReadOnlyCollection<string> names, int shown = 3) =>
+        string.Join(", ", names.Take(shown)) + (names.Count > shown ? $" and {names.Count - shown} more" : "");
+}
