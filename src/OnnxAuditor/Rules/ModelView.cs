@@ -76,6 +76,9 @@ sealed class ModelView
     /// <summary>The nodes from which an output of the graph can be reached.</summary>
     public IReadOnlySet<Node> Live { get; }
 
+    /// <summary>Whether an output depends on the node; so it is taken of nodes in function bodies.</summary>
+    public bool IsOnPath(Node node) => Live.Contains(node) || !Contains(node);
+
     /// <summary>The name a report uses for a node: its own, or operator and place where it has none.</summary>
     public string NameOf(Node node) => names.TryGetValue(node, out var name) ? name : node.LogicalName.Length > 0 ? node.LogicalName : node.OpType;
 

@@ -1,0 +1,64 @@
+using GraphRewriter.Canonicalization;
+using GraphRewriter.Ir;
+using OnnxAuditor.Reports;
+
+namespace OnnxAuditor.Rules;
+
+/// <summary>TRN019.</summary>
+static class FixedBatch
+{
+    public static readonly Rule Rule = new("TRN019", "FixedBatch", "The batch size is fixed in the file", Severity.Warning, RuleCost.Scan, new RuleText(
+        WhatItFinds: "Inputs whose batch dimension is a number instead of a symbol, and graphs that compute right for that number alone.",
+        WhyItMatters: """
+            Training wants batches of its own size. A batch of one makes gradients noisy and batch normalisation meaningless (its variance over one sample of one position is
+            zero). Where a Reshape, Expand or Slice has the number built in, feeding another batch does not fail cleanly: it may mix samples.
+            """,
+        HowItIsComputed: """
+            From the declared inputs. Then the batch dimension is bound to another size and shapes are inferred anew: where that contradicts the graph, the size is built in
+            (warning); where everything follows, only the declaration is fixed (info).
+            """,
+        Threshold: "None: the dimension is a number or a symbol.",
+        Example: "Input `input: float32[1, 3, 224, 224]`, and behind it `Reshape(x, [1, -1])`.",
+        Remedy: """
+            PyTorch: `torch.onnx.export(..., dynamic_axes={"input": {0: "batch"}})`, with the dynamo exporter `dynamic_shapes={"input": {0: torch.export.Dim("batch")}}`; write `x.flatten(1)`
+            instead of `x.view(1, -1)`. tf2onnx: an input signature of `tf.TensorSpec([None, 224, 224, 3])`. Paddle2ONNX: export the inference model with `InputSpec([None, 3, 224, 224])`.
+            Where only the declaration is fixed: set `dim_param` instead of `dim_value` for dimension 0 of inputs and outputs; nothing else needs to change.
+            """,
+        WhenToIgnore: "Where the model is only run for single samples; where gradients are accumulated over passes of one sample and no layer uses batch statistics.",
+        References: "ONNX, dynamic dimensions (dim_param), https://github.com/onnx/onnx/blob/main/docs/IR.md; PyTorch, torch.onnx.export"),
+        Find);
+
+    static IEnumerable<Observation> Find(RuleContext context)
+    {
+        var fixedInputs = context.Model.Graph.Inputs
+            .Where(v => v.Data is null && !context.Model.Graph.Initializers.Contains(v))
+            .Select(v => (Input: v, Axis: AxisOf(context, v)))
+            .Where(i => i.Axis is { } axis && i.Input.Shape is { } shape && axis < shape.Rank && shape[axis].IsKnown)
+            .ToList();
+        if (fixedInputs.Count == 0) yield break;
+        var batch = context.Canonical?.Batch;
+        var builtIn = batch is not { Kind: BatchKind.Free };
+        foreach (var (input, axis) in fixedInputs)
+        {
+            var size = input.Shape![axis!.Value].Size;
+            var message = builtIn
+                ? $"The batch size {size} is part of the graph{(batch?.Reason is { } why ? $": {why.TrimEnd('.')}" : "")}."
+                : $"The input declares a batch of {size}; nothing in the graph depends on that number.";
+            yield return new Observation(input.Name, message, $"dimension {axis} = {size}", "a symbolic dimension", -size)
+            {
+                Severity = builtIn ? Severity.Warning : Severity.Info,
+                Value = input,
+                Remedy = builtIn
+                    ? "Export again with a dynamic batch (PyTorch: dynamic_axes={\"" + input.Name + "\": {" + axis + ": \"batch\"}}) and without the size in Reshape or view."
+                    : "Give dimension " + axis + " of inputs and outputs a name (dim_param) instead of the number; nothing else needs to change.",
+            };
+        }
+    }
+
+    /// <summary>The batch axis: what canonicalising found; without it the first axis of an input that has at least two and is a float, or the only one of its rank.</summary>
+    static int? AxisOf(RuleContext context, Value input)
+    {
+        if (context.Canonical is { } canonical) return canonical.Batch.Axes.TryGetValue(input.Name, out var axis) ? axis : null;
+        return input.Shape is { Rank: >= 2 } ? 0 : null;
+    }
+}
