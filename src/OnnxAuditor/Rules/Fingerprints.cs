@@ -84,9 +84,9 @@ static partial class Fingerprints
     static string WithoutCounter(string name) => Counter().Replace(name, "");
 
     /// <summary>"123", "onnx::Conv_123", "const_fold_opt__45", "_v_12", "/layer/Constant_3_output_0", "p2o.Conv.4", "n12".</summary>
-    [GeneratedRegex(@"^[\W_]*\d+$|::|_opt__|_output_\d+$|^p2o\.|(^|/)Constant(_\d+)?$|^_?[A-Za-z]{1,8}_?\d+$", RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(@"^[\W_]*\d+$|::|_opt__|_output_\d+$|^p2o\.|(^|/)Constant(_\d+)?$|^_?[A-Za-z]{1,8}_?\d+$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Numbered();
 
-    [GeneratedRegex(@"([._:]*\d+)+$", RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(@"([._:]*\d+)+$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Counter();
 }

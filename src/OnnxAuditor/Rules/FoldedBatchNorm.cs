@@ -80,7 +80,7 @@ static class FoldedBatchNorm
 
     static double? DispersionOf(Weight kernel)
     {
-        var logs = kernel.UnitNorms()!.Where(n => n > 0).Select(Math.Log).ToList();
+        var logs = kernel.UnitNorms()!.Where(n => n > 0).Select(n => Math.Log(n)).ToList();
         if (logs.Count < 8) return null;
         var mean = logs.Average();
         return Math.Sqrt(logs.Sum(l => (l - mean) * (l - mean)) / logs.Count);

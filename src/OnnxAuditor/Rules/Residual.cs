@@ -20,7 +20,7 @@ static class Residual
             if (only.OpType is "Add" or "Sum" or "SkipLayerNormalization" && only.Inputs.Count(i => i is not null && ModelView.ConstantOf(i) is null) >= 2) return true;
             if (only.OpType is not ("Add" or "Mul" or "BatchNormalization" or "InstanceNormalization" or "LayerNormalization" or "GroupNormalization" or "Identity" or "Dropout" or "Reshape"
                 or "Transpose" or "Cast" or "Squeeze" or "Unsqueeze")) return false;
-            if (only.OpType == "Mul" && !only.Inputs.Any(i => ModelView.ConstantOf(i) is not null)) return false;
+            if (only.OpType is "Mul" && !only.Inputs.Any(i => ModelView.ConstantOf(i) is not null)) return false;
             node = only;
         }
         return false;

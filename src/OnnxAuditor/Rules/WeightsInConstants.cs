@@ -1,3 +1,4 @@
+using GraphRewriter.Ir;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;

@@ -1,6 +1,5 @@
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
-using OnnxAuditor.Measurement;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;

@@ -1,5 +1,4 @@
 using GraphRewriter.Canonicalization;
-using GraphRewriter.Ir;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;
