@@ -21,8 +21,8 @@ static class DeadUnits
         HowItIsComputed: """
             On the outputs of Relu, Clip with lower bound 0, ThresholdedRelu and Max with 0, in the run on the shipped weights. A unit is one index of the channel axis (the last axis
             behind matrix products). It counts as dead when none of its values, over all samples and positions, differs from zero. LeakyReLU, PRelu, Elu, GELU, SiLU, HardSwish, HardSigmoid and
-            Sigmoid are left out: where they are zero they are not stuck. A layer below the minimum of units is left out; where a unit was seen fewer than 64 times, a unit that
-            fires now and then looks dead, and the finding is a hint of severity warning at most.
+            Sigmoid are left out: where they are zero they are not stuck. A layer below the minimum of units is left out. Where a unit was seen fewer than 64 times, one that fires now and
+            then may look dead: the finding is a warning at most, and below half of the units only a hint.
             """,
         Threshold: "More than 10 % of the units: warning; more than 50 %: error. Minimum 8 units. With random inputs the confidence is likely at most: trained filters may wait for patterns that noise lacks.",
         Example: "`/layer2/Relu`: 61 of 64 units are zero on all 16 samples.",
@@ -56,7 +56,7 @@ static class DeadUnits
             $"≤ {NumberFormat.Percent(context.Limit(isError ? ErrorShare : WarningShare))}", share)
         {
             Severity = isError ? Severity.Error : Severity.Warning,
-            Confidence = few ? Confidence.Hint : context.SyntheticInputs ? Confidence.Likely : Confidence.Certain,
+            Confidence = few && share <= context.Limit(ErrorShare) ? Confidence.Hint : few || context.SyntheticInputs ? Confidence.Likely : Confidence.Certain,
             Node = layer.Node,
             Remedy = "Lower the learning rate, re-initialise the dead units with a small positive bias, or use LeakyReLU here; confirm with --data where inputs are synthetic.",
         };

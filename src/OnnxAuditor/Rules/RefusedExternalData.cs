@@ -19,7 +19,7 @@ static class RefusedExternalData
             kind and its number of names. A file that fails is never opened.
             """,
         Threshold: "None: a reference is a plain relative path to an ordinary file below the model's folder, or it is refused.",
-        Example: "`location = \"../../home/user/.ssh/id_rsa\"`.",
+        Example: "`location = \"../../etc/passwd\"`.",
         Remedy: """
             Do not use the file before its origin is clear. If it is your own: save it again with `onnx.save_model(model, path, save_as_external_data=True, location="weights.bin")`
             and copy linked files instead of linking them.

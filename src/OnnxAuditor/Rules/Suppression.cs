@@ -12,7 +12,7 @@ sealed record Suppression(string Cause, IReadOnlyList<string> Consequences, bool
     [
         new("TRN028", ["TRN0", "WGT", "ACT", "GRD"], false, "the model is no neural network"),
         new("TRN029", ["TRN0", "WGT", "ACT", "GRD"], false, "the outputs do not depend on the inputs"),
-        new("TRN027", ["WGT003", "WGT004", "WGT005", "TRN026", "ACT", "GRD", "TRN015"], false, "the weights are placeholders"),
+        new("TRN027", ["WGT004", "WGT005", "TRN026", "ACT", "GRD", "TRN015"], false, "the weights are placeholders"),
         new("WGT001", ["ACT", "GRD", "TRN015", "TRN026"], false, "a weight that is not finite makes every number that depends on it meaningless"),
         new("ACT010", ["ACT", "GRD", "TRN015"], false, "everything behind the first value that is not finite is not finite either"),
         new("GRD003", ["GRD", "TRN015"], false, "everything before the first gradient that is not finite is not finite either"),
