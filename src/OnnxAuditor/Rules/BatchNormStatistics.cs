@@ -57,7 +57,8 @@ static class BatchNormStatistics
 
     static int FarMeans(RuleContext context, Weight mean, Weight variance, double epsilon)
     {
-        var (m, v) = (mean.Floats, variance.Floats);
+        var m = mean.Floats;
+        var v = variance.Floats;
         var far = 0;
         for (var i = 0; i < Math.Min(m.Length, v.Length); i++) if (Math.Abs(m[i]) > context.Limit(Mean) * Math.Sqrt(Math.Max(v[i], 0) + epsilon)) far++;
         return far;
