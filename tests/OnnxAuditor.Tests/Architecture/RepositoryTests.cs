@@ -47,6 +47,13 @@ public partial class RepositoryTests
     }
 
     [Fact]
+    public void A_source_file_has_at_most_400_lines()
+    {
+        var tooLong = Files(Checkout.Path("src")).Where(f => f.EndsWith(".cs", StringComparison.Ordinal)).Where(f => File.ReadLines(f).Count() > 400).Select(Relative);
+        Assert.Empty(tooLong);
+    }
+
+    [Fact]
     public void No_file_names_a_path_of_some_machine_or_the_host_of_a_registry()
     {
         // Put together here, so that this file does not hold them.
