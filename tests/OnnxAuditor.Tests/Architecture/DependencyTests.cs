@@ -22,7 +22,7 @@ public class DependencyTests
         ["GraphRewriter.PerSample"] = ["GraphRewriter.Ir", "GraphRewriter.Inference", "GraphRewriter.Emission", "GraphRewriter.Gradients"],
         ["GraphRewriter.Probes"] = ["GraphRewriter.Ir", "GraphRewriter.Inference", "GraphRewriter.Emission", "GraphRewriter.Gradients"],
         ["OnnxAuditor.UsageException"] = [],
-        ["OnnxAuditor.Numerics"] = ["GraphRewriter.Ir"],
+        ["OnnxAuditor.Numerics"] = ["GraphRewriter.Ir", "OnnxAuditor.UsageException"],
         ["OnnxAuditor.Reports"] = [],
         ["OnnxAuditor.Execution"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.Execution.Ort"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Execution", "OnnxAuditor.Numerics"],
