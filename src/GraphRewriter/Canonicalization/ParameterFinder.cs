@@ -34,7 +34,7 @@ sealed class ParameterFinder
             if (output is null) continue;
             // Through whole numbers no gradient comes back: what is computed from them starts afresh.
             if (trained && output.IsFloat) learned.Add(output);
-            if (frontal) spectral.Add(output);
+            if (frontal && !trained && output.IsFloat) spectral.Add(output);
         }
     }
 

@@ -291,6 +291,8 @@ static class UpgradeOpset
             return;
         }
         var channels = shape[1].Size;
+        // Some writers gave a scale per channel before the standard did.
+        if (n.Inputs[1]?.Shape is { Rank: 1 } given && given[0].Size == channels) return;
         for (var i = 1; i <= 2; i++)
         {
             var column = r.View("Unsqueeze", [], n.Inputs[i], r.Tape.Ints(1));
