@@ -23,10 +23,6 @@ enum OperatorStanding
 /// <param name="Detail">The formula of a rule, the reason of a stop, what a lowered operator becomes, or what is missing.</param>
 sealed record OperatorStatus(CatalogueEntry Operator, OperatorStanding Standing, string Detail)
 {
-    /// <summary>The status of every operator of the catalogue, in its order.</summary>
-    /// <exception cref="InvalidOperationException">An operator has no status.</exception>
-    public static IReadOnlyList<OperatorStatus> All { get; } = [.. OperatorCatalogue.All.Select(Of)];
-
     /// <summary>The operators without rule and without stop, by standing. A row of pending ones is deleted as their rules come.</summary>
     internal static (OperatorStanding Standing, string Detail, string[] Names)[] Others { get; } =
     [
@@ -45,13 +41,14 @@ sealed record OperatorStatus(CatalogueEntry Operator, OperatorStanding Standing,
         (OperatorStanding.Pending, "recurrent: the gradient is a reversed Scan", ["GRU", "LSTM", "RNN"]),
         (OperatorStanding.Pending, "the rule is not written yet",
             [
-                "AveragePool", "Conv", "ConvTranspose", "Einsum", "Gemm", "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "LpPool", "MatMul", "MaxPool",
-                "AffineGrid", "CenterCropPad", "Compress", "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND", "GridSample",
-                "MaxRoiPool", "MaxUnpool", "Pad", "Reshape", "Resize", "ReverseSequence", "RoiAlign", "ScatterElements", "ScatterND", "Slice", "SpaceToDepth",
-                "Split", "Squeeze", "Tile", "Transpose", "Trilu", "Unsqueeze",
-                "BitCast", "Col2Im", "CumProd", "DeformConv", "DequantizeLinear", "Det", "DFT", "STFT",
+                "AffineGrid", "BitCast", "Col2Im", "CumProd", "DeformConv", "DequantizeLinear", "Det", "DFT", "GridSample", "MaxRoiPool", "RoiAlign", "STFT",
             ]),
     ];
+
+    /// <summary>The status of every operator of the catalogue, in its order.</summary>
+    /// <exception cref="InvalidOperationException">An operator has no status.</exception>
+    // Below the table it reads: static members are made in the order of the text.
+    public static IReadOnlyList<OperatorStatus> All { get; } = [.. OperatorCatalogue.All.Select(Of)];
 
     static OperatorStatus Of(CatalogueEntry entry)
     {

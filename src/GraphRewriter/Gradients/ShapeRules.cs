@@ -15,7 +15,7 @@ static class ShapeRules
         Moved("Squeeze",         1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
         Moved("Unsqueeze",       1,  "dX = reshape(dY, shape of X)",                       (t, n, dy) => t.ReshapeLike(dy, n.Inputs[0]!)),
         Moved("Transpose",       1,  "dX = transpose(dY, inverse permutation)",            Transpose),
-        Moved("Tile",            6,  "dX = dY summed over the copies",                     Tile),
+        Moved("Tile",            1,  "dX = dY summed over the copies",                     Tile),
         Moved("Slice",           1,  "dX = dY between zeros, spread and turned as step says", SliceRule.Gradient),
         Moved("Trilu",           14, "dX = trilu(dY)",                                     (t, n, dy) => t.Op("Trilu", [Attribute.Of("upper", n.Int("upper", 1))], dy, n.Input(1))),
         Moved("DepthToSpace",    1,  "dX = the blocks of dY put back into channels",       DepthToSpace),

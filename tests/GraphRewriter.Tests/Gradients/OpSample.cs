@@ -89,6 +89,12 @@ sealed record SampleInput(long[] Dims, ElementType Type = ElementType.Undefined,
     /// <summary>The same input in another element type.</summary>
     public SampleInput As(ElementType type) => this with { Type = type };
 
+    /// <summary>Whether the input's dimensions are stated even where those of the others are hidden, as those of weights always are.</summary>
+    public bool IsShaped { get; init; }
+
+    /// <summary>The same input, its dimensions never hidden.</summary>
+    public SampleInput Shaped() => this with { IsShaped = true };
+
     /// <summary>Whether the input is of the float type that the check is made in.</summary>
     public bool IsFloat => Type == ElementType.Undefined;
 }

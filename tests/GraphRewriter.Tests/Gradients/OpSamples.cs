@@ -15,6 +15,12 @@ static class OpSamples
         .. ReductionSamples.All,
         .. NormalizationSamples.All,
         .. LossSamples.All,
+        .. LinearSamples.All,
+        .. ConvolutionSamples.All,
+        .. ShapeSamples.All,
+        .. IndexSamples.All,
+        .. PoolingSamples.All,
+        .. ResampleSamples.All,
     ];
 
     public static FrozenDictionary<string, OpSample> ById { get; } = All.ToFrozenDictionary(s => s.Id, StringComparer.Ordinal);

@@ -28,7 +28,7 @@ sealed class SampleGraph
             if (sample.Inputs[i] is not { } input) continue;
             var data = TensorData.FromNumbers(input.IsFloat ? real : input.Type, input.Dims, values[i]!);
             if (input.IsConstant) inputs[i] = graph.AddInitializer($"x{i}", data);
-            else graph.Inputs.Add(inputs[i] = new Value($"x{i}", data.Type, hideShapes ? Shape.OfRank(input.Dims.Length) : Shape.Of(input.Dims)));
+            else graph.Inputs.Add(inputs[i] = new Value($"x{i}", data.Type, hideShapes && !input.IsShaped ? Shape.OfRank(input.Dims.Length) : Shape.Of(input.Dims)));
         }
         var node = new Node(sample.Op, inputs, Enumerable.Range(0, sample.Outputs).Select(k => new Value($"y{k}")), sample.Attributes, "", "node");
         graph.Nodes.Add(node);
