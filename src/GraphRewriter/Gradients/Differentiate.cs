@@ -55,7 +55,7 @@ public static class Differentiate
                 outputGradients[o] = node.Outputs[o] is { } output ? Accumulate(tape, pending, final, output) : null;
             if (Array.TrueForAll(outputGradients, g => g is null)) continue;
             if (!TryRule(node, blocked, out var rule)) continue;
-            var inputGradients = rule.Gradients(tape, node, outputGradients);
+            if (!TryGradients(tape, node, rule, outputGradients, blocked, out var inputGradients)) continue;
             if (inputGradients.Length != node.Inputs.Count)
                 throw new InvalidOperationException($"The rule of {node.OpType} gave {inputGradients.Length} gradients for the {node.Inputs.Count} inputs of {node}.");
             for (var k = 0; k < inputGradients.Length; k++)
@@ -87,6 +87,22 @@ public static class Differentiate
         if (GradientRules.ByOp.TryGetValue(node.OpType, out rule!)) return true;
         blocked.Add(new BlockedNode(node, $"no gradient rule for '{node.OpType}' yet", IsMissingRule: true));
         return false;
+    }
+
+    /// <summary>Applies a rule; a case that the rule cannot follow blocks the node with what the rule says of it.</summary>
+    static bool TryGradients(Tape tape, Node node, GradientRule rule, Value?[] outputGradients, List<BlockedNode> blocked, out Value?[] inputGradients)
+    {
+        try
+        {
+            inputGradients = rule.Gradients(tape, node, outputGradients);
+            return true;
+        }
+        catch (ModelException e) when (e.Problem == ModelProblem.Unsupported)
+        {
+            blocked.Add(new BlockedNode(node, e.Message, IsMissingRule: true));
+            inputGradients = [];
+            return false;
+        }
     }
 
     static void Contribute(Dictionary<Value, List<Value>> pending, Value value, Value gradient)
