@@ -38,7 +38,9 @@ static partial class BindBatch
 
     static BatchBinding BindFree(PassContext context, Dictionary<Value, int> axes)
     {
-        if (context.Options.KeepDynamic && context.Options.Batch is null) return new BatchBinding(BatchKind.Free, -1, Named(axes));
+        // A symbol that the user writes stays one, unless a batch size is asked for.
+        var chosen = axes.Keys.Any(v => context.Options.InputShapes.ContainsKey(v.Name));
+        if ((context.Options.KeepDynamic || chosen) && context.Options.Batch is null) return new BatchBinding(BatchKind.Free, -1, Named(axes));
         var wanted = context.Options.Batch ?? CanonicalOptions.DefaultBatch;
         foreach (var (input, axis) in axes) input.Shape = input.Shape!.With(axis, wanted);
         return new BatchBinding(BatchKind.Free, wanted, Named(axes));

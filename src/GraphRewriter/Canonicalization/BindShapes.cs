@@ -92,7 +92,7 @@ static class BindShapes
         string? trouble = null;
         for (var attempt = 0; attempt < DefaultSizes.Attempts; attempt++)
         {
-            foreach (var input in open) input.Shape = new Shape(start[input].Select((d, axis) => d.IsKnown ? d : groups[DefaultSizes.Key(input, axis)].Size(attempt)));
+            foreach (var input in open) input.Shape = new Shape(start[input].Select((d, axis) => d.IsKnown ? d : groups[DefaultSizes.Key(input.Name, d, axis)].Size(attempt)));
             var failure = InferenceTrial.Run(graph);
             if (failure is null)
             {

@@ -38,12 +38,12 @@ static class DefaultSizes
         var groups = new Dictionary<string, Group>(StringComparer.Ordinal);
         foreach (var input in inputs)
             for (var axis = 0; axis < input.Rank; axis++)
-                if (!input.Shape![axis].IsKnown) groups.TryAdd(Key(input, axis), Kind(input, axis));
+                if (!input.Shape![axis].IsKnown) groups.TryAdd(Key(input.Name, input.Shape[axis], axis), Kind(input, axis));
         return groups;
     }
 
     /// <summary>The group of a dimension: its symbol, or the dimension itself.</summary>
-    public static string Key(Value input, int axis) => input.Shape![axis].Symbol ?? string.Create(CultureInfo.InvariantCulture, $"{input.Name}[{axis}]");
+    public static string Key(string input, Dim dim, int axis) => dim.Symbol ?? string.Create(CultureInfo.InvariantCulture, $"{input}[{axis}]");
 
     static Group Kind(Value input, int axis)
     {

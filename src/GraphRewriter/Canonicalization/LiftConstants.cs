@@ -29,6 +29,7 @@ static class LiftConstants
         {
             if (!isMain && !taken.Add(constant.Name))
             {
+                context.GivenNames[constant] = constant.Name;
                 constant.Name = context.FreshName(constant.Name);
                 taken.Add(constant.Name);
             }

@@ -20,10 +20,13 @@ static class NameNodes
         }
     }
 
-    /// <summary>Makes value names unique; the inputs and outputs of the main graph keep theirs.</summary>
+    /// <summary>Makes value names unique; the inputs and outputs of the main graph keep theirs. A constant whose name another branch had gets it back where it is free.</summary>
     public static void UniteValues(PassContext context)
     {
         var main = context.Model.Graph;
+        var taken = main.AllValues().Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var initializer in main.Initializers)
+            if (context.GivenNames.TryGetValue(initializer, out var given) && taken.Add(given)) initializer.Name = given;
         var kept = main.Inputs.Concat(main.Outputs).ToHashSet();
         var seen = kept.Select(v => v.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var value in main.Initializers.Concat(main.AllValues()))

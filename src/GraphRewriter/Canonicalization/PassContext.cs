@@ -42,6 +42,9 @@ sealed class PassContext
     /// <summary>Initializers that were Constant nodes: their names are the exporter's, not the author's.</summary>
     public HashSet<Value> FromConstantNodes { get; } = [];
 
+    /// <summary>The names of constants that had to give way to one of the same name in another subgraph; they get it back where that one goes.</summary>
+    public Dictionary<Value, string> GivenNames { get; } = [];
+
     public long OpsetOf(Node node) => NodeOpsets.GetValueOrDefault(node, SourceOpset);
 
     /// <summary>A name that no value or node has: the wish itself, or with a number behind it.</summary>

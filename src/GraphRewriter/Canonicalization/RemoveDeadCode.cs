@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using GraphRewriter.Ir;
 
 namespace GraphRewriter.Canonicalization;
@@ -32,13 +33,12 @@ static class RemoveDeadCode
         }
     }
 
-    /// <summary>
-    /// Unused outputs are left out; but those of control flow stay, since its subgraphs make them, those of Split, which are counted, and the statistics that
-    /// BatchNormalization must have in training mode.
-    /// </summary>
+    /// <summary>Operators whose outputs after the first may be left out. (BatchNormalization in training mode must have all three.)</summary>
+    static readonly FrozenSet<string> WithOptionalOutputs = new[] { "Dropout", "MaxPool", "LayerNormalization", "RNN", "GRU", "LSTM", "Unique", "SoftmaxCrossEntropyLoss" }.ToFrozenSet(StringComparer.Ordinal);
+
     static void DropOutputs(Node node, HashSet<Value> used)
     {
-        if (node.Subgraphs.Any() || node.Is("Split") || (node.Is("BatchNormalization") && node.Int("training_mode") != 0)) return;
+        if (node.Domain.Length != 0 || !WithOptionalOutputs.Contains(node.OpType)) return;
         for (var i = 1; i < node.Outputs.Count; i++) if (node.Outputs[i] is { } output && !used.Contains(output)) node.SetOutput(i, null);
         node.TrimOutputs();
     }
