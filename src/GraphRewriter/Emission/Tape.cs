@@ -96,6 +96,30 @@ public sealed class Tape
     /// <summary>A name that nothing in the model has.</summary>
     public string FreshName(string hint) => names.Fresh(Prefix + hint);
 
+    /// <summary>
+    /// Drops the nodes emitted from an index on, and constants not yet in a graph, that lead to none of the values needed: ONNX Runtime would execute them.
+    /// </summary>
+    /// <param name="from">The number of nodes to keep whatever they serve.</param>
+    /// <param name="needed">The values that are outputs or are used outside the tape.</param>
+    public void DropUnused(int from, IEnumerable<Value> needed)
+    {
+        var used = new HashSet<Value>(needed);
+        var kept = new List<Node>();
+        for (var i = Nodes.Count - 1; i >= 0; i--)
+        {
+            var node = Nodes[i];
+            if (i >= from && !node.Outputs.Any(o => o is not null && used.Contains(o))) continue;
+            kept.Add(node);
+            used.UnionWith(node.UsedValues());
+        }
+        kept.Reverse();
+        Nodes.Clear();
+        Nodes.AddRange(kept);
+        var unused = Constants.Where(c => !used.Contains(c)).ToHashSet();
+        Constants.RemoveAll(unused.Contains);
+        foreach (var (key, value) in constants.ToList()) if (unused.Contains(value)) constants.Remove(key);
+    }
+
     /// <summary>Moves the emitted nodes to the end of a graph and the constants to its initializers; the tape is empty then.</summary>
     public void AppendTo(Graph graph)
     {

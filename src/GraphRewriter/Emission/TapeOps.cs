@@ -131,6 +131,11 @@ public static class TapeOps
         /// <summary>condition ? a : 0, broadcast.</summary>
         public Value Mask(Value condition, Value a) => t.Op("Where", condition, a, t.ScalarLike(0, a));
 
+        /// <summary>
+        /// condition ? a : 0 as a product, which ONNX Runtime computes several times faster than a selection; NaN where a is not finite and the condition is false.
+        /// </summary>
+        public Value Gate(Value condition, Value a) => t.Mul(a, t.CastLike(condition, a));
+
         /// <summary>Conversion to another element type; nothing is emitted where it is that type already.</summary>
         public Value Cast(Value x, ElementType type) => x.Type == type ? x : t.Op("Cast", [Attribute.Of("to", (long)type)], x);
 

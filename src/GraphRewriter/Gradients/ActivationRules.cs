@@ -1,5 +1,6 @@
 using GraphRewriter.Emission;
 using GraphRewriter.Ir;
+using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.Gradients;
 
@@ -12,11 +13,10 @@ static class ActivationRules
     /// <summary>The rules.</summary>
     internal static readonly GradientRule[] All =
     [
-        // Y is never negative, so its sign is the step function; a product with it is cheaper than a selection.
-        Rule.Unary("Relu", 1, "dX = dY where X > 0, else 0", (t, x, y, dy) => t.Mul(dy, t.Sign(y))),
+        Rule.Unary("Relu", 1, "dX = dY where X > 0, else 0", (t, x, y, dy) => t.Gate(t.Greater(y, 0), dy)),
         new("LeakyRelu", 1, "dX = dY where X > 0, else alpha dY", LeakyRelu),
         new("PRelu", 1, "dX = dY where X > 0, else Slope * dY; dSlope = dY * min(X, 0)", PRelu),
-        new("ThresholdedRelu", 10, "dX = dY where X > alpha, else 0", (t, n, dy) => [t.Mask(t.Greater(n.Inputs[0]!, n.Float("alpha", 1)), dy)]),
+        new("ThresholdedRelu", 10, "dX = dY where X > alpha, else 0", (t, n, dy) => [t.Gate(t.Greater(n.Inputs[0]!, n.Float("alpha", 1)), dy)]),
         new("Elu", 1, "dX = dY where X > 0, else dY * (Y + alpha)", (t, n, dy) => Exponential(t, n, dy, 1, 1, n.Float("alpha", 1))),
         new("Selu", 1, "dX = gamma dY where X > 0, else dY * (Y + gamma alpha)", Selu),
         new("Celu", 12, "dX = dY where X > 0, else dY * (Y / alpha + 1)", (t, n, dy) => Exponential(t, n, dy, 1, 1.0 / n.Float("alpha", 1), 1)),
@@ -30,7 +30,7 @@ static class ActivationRules
         Rule.Unary("Mish", 18, "dX = dY * (w + X * sigmoid X * (1 - w^2)), w = tanh(softplus X)", Mish),
         new("Gelu", 20, "dX = dY * (P + X * P'), P the normal distribution or its tanh approximation", Gelu),
         // 0 at -lambd and lambd, as the function itself is there.
-        new("Shrink", 9, "dX = dY where |X| > lambd, else 0", (t, n, dy) => [t.Mask(t.Greater(t.Abs(n.Inputs[0]!), n.Float("lambd", 0.5f)), dy)]),
+        new("Shrink", 9, "dX = dY where |X| > lambd, else 0", (t, n, dy) => [t.Gate(t.Greater(t.Abs(n.Inputs[0]!), n.Float("lambd", 0.5f)), dy)]),
         new("Softmax", 1, "dX = Y * (dY - sum(dY * Y))", Softmax),
         new("LogSoftmax", 1, "dX = dY - exp Y * sum dY", LogSoftmax),
     ];
@@ -38,7 +38,10 @@ static class ActivationRules
     static Value?[] LeakyRelu(Tape t, Node n, Value dy)
     {
         var alpha = n.Float("alpha", 0.01f);
-        return [t.Where(t.Greater(n.Inputs[0]!, 0), dy, t.Mul(dy, alpha))];
+        var positive = t.Greater(n.Inputs[0]!, 0);
+        // The maximum of 0 or 1 with a slope between them: cheaper than a selection.
+        var slope = alpha is >= 0 and <= 1 ? t.Max(t.CastLike(positive, dy), t.ScalarLike(alpha, dy)) : t.Where(positive, t.ScalarLike(1, dy), t.ScalarLike(alpha, dy));
+        return [t.Mul(dy, slope)];
     }
 
     static Value?[] PRelu(Tape t, Node n, Value dy)
@@ -51,8 +54,13 @@ static class ActivationRules
     /// <summary>The slope is <paramref name="above"/> for X &gt; 0, else <paramref name="factor"/> Y + <paramref name="offset"/>: exponential branches in terms of Y.</summary>
     static Value?[] Exponential(Tape t, Node n, Value dy, double above, double factor, double offset)
     {
-        var below = t.Add(t.Mul(n.Output, factor), offset);
-        return [t.Mul(dy, t.Where(t.Greater(n.Inputs[0]!, 0), t.ScalarLike(above, dy), below))];
+        var scaled = t.Mul(n.Output, factor);
+        var positive = t.Greater(n.Inputs[0]!, 0);
+        // A parameter below zero, which no one uses, turns the sign of Y below zero.
+        if (factor <= 0 || offset <= 0) return [t.Mul(dy, t.Where(positive, t.ScalarLike(above, dy), t.Add(scaled, offset)))];
+        var slope = t.Add(t.Min(scaled, t.ScalarLike(0, dy)), offset);
+        if (above != offset) slope = t.Add(slope, t.Mul(t.CastLike(positive, dy), above - offset));
+        return [t.Mul(dy, slope)];
     }
 
     static Value?[] Selu(Tape t, Node n, Value dy)
@@ -66,20 +74,23 @@ static class ActivationRules
     static Value?[] HardSigmoid(Tape t, Node n, Value dy)
     {
         var y = n.Output;
-        return [t.Mask(t.And(t.Greater(y, 0), t.Less(y, 1)), t.Mul(dy, n.Float("alpha", 0.2f)))];
+        return [t.Gate(t.And(t.Greater(y, 0), t.Less(y, 1)), t.Mul(dy, n.Float("alpha", 0.2f)))];
     }
 
     static Value HardSwish(Tape t, Value x, Value y, Value dy)
     {
-        var outer = t.Relu(t.Sign(x));
-        var inner = t.Add(t.Mul(x, 1.0 / 3), 0.5);
-        return t.Mul(dy, t.Where(t.Less(t.Abs(x), 3), inner, outer));
+        // Y = X h(X) with h the hard sigmoid of slope 1/6, so the slope is h + X h'.
+        var h = t.Op("HardSigmoid", [Attribute.Of("alpha", 1f / 6), Attribute.Of("beta", 0.5f)], x);
+        return t.Mul(dy, t.Add(h, t.Gate(t.Less(t.Abs(x), 3), t.Mul(x, 1.0 / 6))));
     }
 
     static Value Mish(Tape t, Value x, Value y, Value dy)
     {
-        var w = t.Tanh(t.Softplus(x));
-        return t.Mul(dy, t.Add(w, t.Mul(t.Mul(x, t.Sigmoid(x)), t.Sub(1, t.Square(w)))));
+        // With p = sigmoid X and q = 1 - p, tanh(softplus X) is p (1 + q) / (1 + q^2): no logarithm, nothing overflows, nothing cancels.
+        var p = t.Sigmoid(x);
+        var q = t.Sub(1, p);
+        var w = t.Div(t.Mul(p, t.Add(q, 1)), t.Add(t.Square(q), 1));
+        return t.Mul(dy, t.Add(w, t.Mul(t.Mul(x, p), t.Sub(1, t.Square(w)))));
     }
 
     static Value?[] Gelu(Tape t, Node n, Value dy)

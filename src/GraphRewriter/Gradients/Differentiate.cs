@@ -45,6 +45,7 @@ public static class Differentiate
         var pending = new Dictionary<Value, List<Value>>();
         var final = new Dictionary<Value, Value>();
         var blocked = new List<BlockedNode>();
+        var alreadyThere = tape.Nodes.Count;
         foreach (var (value, cotangent) in seeds) Contribute(pending, value, cotangent);
         for (var i = active.Nodes.Count - 1; i >= 0; i--)
         {
@@ -67,6 +68,8 @@ public static class Differentiate
         tape.Origin = null;
         foreach (var target in targets) Accumulate(tape, pending, final, target);
         blocked.Reverse();
+        // A rule gives the gradients of all inputs, those of constants among them.
+        tape.DropUnused(alreadyThere, final.Values);
         tape.AppendTo(graph);
         return new DifferentiationResult(final, blocked, active.Nodes);
     }
@@ -131,7 +134,7 @@ public static class Differentiate
         var forward = new List<Node>();
         foreach (var node in graph.Nodes)
         {
-            if (!UsedValues(node).Any(downstream.Contains)) continue;
+            if (!node.UsedValues().Any(downstream.Contains)) continue;
             forward.Add(node);
             foreach (var output in node.Outputs) if (output is not null) downstream.Add(output);
         }
@@ -142,20 +145,11 @@ public static class Differentiate
             var node = forward[i];
             if (!node.Outputs.Any(o => o is not null && upstream.Contains(o))) continue;
             nodes.Add(node);
-            foreach (var value in UsedValues(node)) upstream.Add(value);
+            foreach (var value in node.UsedValues()) upstream.Add(value);
         }
         nodes.Reverse();
         upstream.IntersectWith(downstream);
         upstream.RemoveWhere(v => !v.IsFloat && v.Type != ElementType.Undefined);
         return (nodes, upstream);
-    }
-
-    /// <summary>A node's inputs, and for control flow the outer values that its subgraphs use.</summary>
-    static IEnumerable<Value> UsedValues(Node node)
-    {
-        foreach (var input in node.Inputs) if (input is not null) yield return input;
-        foreach (var (_, sub) in node.Subgraphs)
-            foreach (var inner in sub.AllNodes())
-                foreach (var input in inner.Inputs) if (input is not null) yield return input;
     }
 }

@@ -124,7 +124,7 @@ static class ElementwiseRules
     {
         var (x, min, max) = (n.Inputs[0]!, n.Input(1), n.Input(2));
         var result = new Value?[n.Inputs.Count];
-        result[0] = min is null && max is null ? dy : t.Mask(t.Equal(x, n.Output), dy);
+        result[0] = min is null && max is null ? dy : t.Gate(t.Equal(x, n.Output), dy);
         if (min is not null)
         {
             var below = t.Less(x, min);

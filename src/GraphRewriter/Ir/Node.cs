@@ -74,6 +74,18 @@ public sealed class Node
         }
     }
 
+    /// <summary>The inputs, and for a node with subgraphs whatever those use (values of their own among them).</summary>
+    public IEnumerable<Value> UsedValues()
+    {
+        foreach (var input in inputs) if (input is not null) yield return input;
+        foreach (var (_, sub) in Subgraphs)
+        {
+            foreach (var inner in sub.AllNodes())
+                foreach (var input in inner.Inputs) if (input is not null) yield return input;
+            foreach (var output in sub.Outputs) yield return output;
+        }
+    }
+
     /// <summary>The input at an index, or null where it is left out or the list is shorter.</summary>
     public Value? Input(int index) => index < inputs.Count ? inputs[index] : null;
 
