@@ -51,6 +51,7 @@ static class StopGradients
         new("HannWindow", 17, Source),
         new("HammingWindow", 17, Source),
         new("MelWeightMatrix", 17, Source),
+        new("BitCast", 26, "it reinterprets bits: its output is no continuous function of its input"),
         new("BitShift", 11, IntegerKernel),
         new("BitwiseAnd", 18, IntegerKernel),
         new("BitwiseNot", 18, IntegerKernel),

@@ -37,6 +37,9 @@ sealed class GradientCheck
         directions = [.. values.Select(v => v is null ? null : Direction(v.Length))];
     }
 
+    /// <summary>The values of each input.</summary>
+    public double[]?[] Values => values;
+
     /// <summary>Checks the first gradients; throws where one differs.</summary>
     public List<GradientError> FirstOrder()
     {
