@@ -62,7 +62,7 @@ public static class Differentiate
             for (var k = 0; k < inputGradients.Length; k++)
             {
                 if (inputGradients[k] is not { } gradient || node.Inputs[k] is not { } input || !active.Values.Contains(input)) continue;
-                Contribute(pending, input, tape.SumTo(gradient, input));
+                Contribute(pending, input, Shaped(tape.SumTo(gradient, input), input));
             }
         }
         tape.Origin = null;
@@ -106,6 +106,13 @@ public static class Differentiate
             inputGradients = [];
             return false;
         }
+    }
+
+    /// <summary>A gradient has the shape of its value, even where inference does not see that it has (a scatter to where a slice with computed bounds came from).</summary>
+    static Value Shaped(Value gradient, Value value)
+    {
+        if (value.Shape is { IsStatic: true } known && gradient.Shape is not { IsStatic: true }) gradient.Shape = known;
+        return gradient;
     }
 
     static void Contribute(Dictionary<Value, List<Value>> pending, Value value, Value gradient)
