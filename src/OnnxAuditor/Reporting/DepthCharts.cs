@@ -1,0 +1,76 @@
+using System.Globalization;
+using OnnxAuditor.Reports;
+using OxyPlot;
+using OxyPlot.Axes;
+using OxyPlot.Series;
+
+namespace OnnxAuditor.Reporting;
+
+/// <summary>Charts of the signal through depth, as SVG. Equal reports give equal bytes: the plotting library is managed code with its own font metrics.</summary>
+static class DepthCharts
+{
+    const double Width = 720, Height = 240;
+
+    // One grey and one blue that stand out from white and from a dark page alike.
+    static readonly OxyColor Ink = OxyColor.FromRgb(0x80, 0x80, 0x80), Grid = OxyColor.FromArgb(0x40, 0x80, 0x80, 0x80), Curve = OxyColor.FromRgb(0x3b, 0x82, 0xc4);
+
+    /// <summary>The name of a chart's file.</summary>
+    /// <param name="prefix">The report's file name without extension.</param>
+    /// <param name="model">The model's number in a report on several; null in a report on one.</param>
+    /// <param name="chart">The chart.</param>
+    public static string FileName(string prefix, int? model, DepthChart chart) => model is { } m ? $"{prefix}.{m.ToString(CultureInfo.InvariantCulture)}.{chart.Slug}.svg" : $"{prefix}.{chart.Slug}.svg";
+
+    /// <summary>The files that a Markdown report with the same prefix shows, by name.</summary>
+    public static IReadOnlyList<(string Name, DepthChart Chart)> Files(AuditReport report, string prefix)
+    {
+        var files = new List<(string, DepthChart)>();
+        for (var i = 0; i < report.Models.Count; i++)
+            foreach (var chart in DepthChart.Of(report.Models[i]).Where(c => c.IsDrawn))
+                files.Add((FileName(prefix, report.Models.Count == 1 ? null : i + 1, chart), chart));
+        return files;
+    }
+
+    /// <summary>The chart as an SVG document.</summary>
+    public static string Svg(DepthChart chart)
+    {
+        var plot = new PlotModel { Title = $"{chart.Title} through depth", TitleFontSize = 14, TitleFontWeight = 400, TextColor = Ink, PlotAreaBorderColor = Grid, DefaultFont = "sans-serif" };
+        plot.Axes.Add(Axis(new LinearAxis { Position = AxisPosition.Bottom, MinimumMajorStep = 1, Minimum = 0.5, Maximum = chart.Points[^1].Index + 0.5 }, "layer, in graph order"));
+        plot.Axes.Add(Axis(ValueAxis(chart), chart.Unit));
+        var line = new LineSeries { Color = Curve, StrokeThickness = 1.5, MarkerType = MarkerType.Circle, MarkerSize = chart.Points.Count > 100 ? 1 : 2.5, MarkerFill = Curve };
+        // A zero has no place on a logarithmic axis; the curve is broken there.
+        foreach (var p in chart.Points) line.Points.Add(chart.Scale == ChartScale.Decades && p.Value <= 0 ? DataPoint.Undefined : new DataPoint(p.Index, p.Value));
+        plot.Series.Add(line);
+        var svg = new SvgExporter { Width = Width, Height = Height, UseVerticalTextAlignmentWorkaround = true, IsDocument = true }.ExportToString(plot).ReplaceLineEndings("\n");
+        // Ids are unique within a page that holds several charts; the document type names a URL that nobody needs.
+        var start = svg.IndexOf("<svg", StringComparison.Ordinal);
+        return svg[start..].Replace("clipPath", $"{chart.Slug}-clip", StringComparison.Ordinal).Replace($"<{chart.Slug}-clip", "<clipPath", StringComparison.Ordinal).Replace($"</{chart.Slug}-clip", "</clipPath", StringComparison.Ordinal);
+    }
+
+    static Axis ValueAxis(DepthChart chart)
+    {
+        if (chart.Scale == ChartScale.Share) return new LinearAxis { Minimum = 0, Maximum = 1, MajorStep = 0.25 };
+        if (chart.Scale == ChartScale.FromZero) return new LinearAxis { Minimum = 0, MaximumPadding = 0.05 };
+        var positive = chart.Points.Select(p => p.Value).Where(v => v > 0).DefaultIfEmpty(1).ToList();
+        // Whole decades, at least one: a curve that is flat should look flat.
+        return new LogarithmicAxis
+        {
+            Minimum = Math.Pow(10, Math.Floor(Math.Log10(positive.Min()))),
+            Maximum = Math.Pow(10, Math.Floor(Math.Log10(positive.Max())) + 1),
+            MinorTickSize = 0,
+            UseSuperExponentialFormat = false,
+            StringFormat = "0.#e+0",
+        };
+    }
+
+    static Axis Axis(Axis axis, string title)
+    {
+        axis.Title = title;
+        axis.TicklineColor = Grid;
+        axis.AxislineColor = Grid;
+        axis.MinorTickSize = 0;
+        if (axis.Position == AxisPosition.None) axis.Position = AxisPosition.Left;
+        axis.MajorGridlineStyle = axis.Position == AxisPosition.Left ? LineStyle.Solid : LineStyle.None;
+        axis.MajorGridlineColor = Grid;
+        return axis;
+    }
+}
