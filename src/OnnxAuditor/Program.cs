@@ -1,3 +1,1 @@
-using System.CommandLine;
-
-return new RootCommand("Audits ONNX models for trainability.").Parse(args).Invoke();
+return OnnxAuditor.Commands.CommandLine.Run(args);

@@ -1,0 +1,115 @@
+using System.CommandLine;
+using GraphRewriter.Gradients;
+using GraphRewriter.Ir;
+using OnnxAuditor.Measurement;
+using OnnxAuditor.Proxies;
+using OnnxAuditor.Rules;
+
+namespace OnnxAuditor.Commands;
+
+/// <summary>The options that say how models are measured and judged: their names, defaults and checks, the same for every command that has them.</summary>
+sealed class AuditOptionSet
+{
+    static readonly Dictionary<string, Profile> Profiles = new(StringComparer.Ordinal) { ["fast"] = OnnxAuditor.Profile.Fast, ["standard"] = OnnxAuditor.Profile.Standard, ["full"] = OnnxAuditor.Profile.Full };
+
+    static readonly Dictionary<string, WeightChoice> WeightChoices = new(StringComparer.Ordinal) { ["shipped"] = WeightChoice.Shipped, ["reinit"] = WeightChoice.Reinit, ["both"] = WeightChoice.Both };
+
+    static readonly Dictionary<string, Initialization> Laws = new(StringComparer.Ordinal)
+    {
+        ["pytorch"] = Initialization.PyTorch, ["kaiming"] = Initialization.Kaiming, ["xavier"] = Initialization.Xavier, ["normal"] = Initialization.Normal, ["orthogonal"] = Initialization.Orthogonal,
+    };
+
+    /// <summary>What BatchNormalization may use, by name.</summary>
+    internal static readonly Dictionary<string, NormStatistics> StatisticsByName = new(StringComparer.Ordinal) { ["frozen"] = NormStatistics.Frozen, ["batch"] = NormStatistics.Batch };
+
+    /// <summary>The losses, by name.</summary>
+    internal static readonly Dictionary<string, LossKind> Losses = new(StringComparer.Ordinal)
+    {
+        ["auto"] = LossKind.Auto, ["cross-entropy"] = LossKind.CrossEntropy, ["mse"] = LossKind.Mse, ["bce"] = LossKind.Bce, ["sum"] = LossKind.Sum,
+    };
+
+    readonly Option<string> device = new("--device") { Description = "Where to run: auto (the fastest there is), cpu, cuda, cuda:1 or any provider that ONNX Runtime offers", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
+    readonly Option<string> engine = OptionValues.Choice("--engine", "What runs the model", "auto", ["auto", "ort"]);
+    readonly Option<string?> proxies = OptionValues.Of<string>("--proxies", "LIST", "Proxies to compute: ids set apart by commas, 'all' or 'none' [default: those of the profile]", CheckedProxies);
+    readonly Option<List<string>> select = OptionValues.List("--select", "RULE", "Rules to run, by id or the beginning of one (TRN, GRD00); may be repeated [default: all of the profile]", RulePrefix);
+    readonly Option<List<string>> ignore = OptionValues.List("--ignore", "RULE", "Rules not to run, by id or the beginning of one; may be repeated", RulePrefix);
+    readonly Option<string> profile = OptionValues.Choice("--profile", "How thorough to be", "standard", Profiles.Keys);
+    readonly Option<string> weights = OptionValues.Choice("--weights", "Which weights to measure (both: rules on the shipped ones, proxies on re-initialised ones)", "both", WeightChoices.Keys);
+    readonly Option<string> init = OptionValues.Choice("--init", "Law of re-initialised weights", "pytorch", Laws.Keys);
+    readonly Option<long> seed = OptionValues.Of("--seed", "N", "Seed of weights, inputs and targets", 0L, OptionValues.Integer(0, long.MaxValue));
+    readonly Option<long> seeds = OptionValues.Of("--seeds", "K", "Seeds to spread proxies over, from --seed on", 1L, OptionValues.Integer(1, 1000));
+    readonly Option<long> batch = OptionValues.Of("--batch", "N", "Samples a pass", 16L, OptionValues.Integer(1, 1_000_000));
+    readonly Option<List<KeyValuePair<string, Shape>>> shape = OptionValues.List("--shape", "NAME=SHAPE", "Shape of an input, such as image=1x3x224x224; symbols stay dynamic; may be repeated", OptionValues.InputShape, splits: false);
+    readonly Option<List<string>> data = OptionValues.List("--data", "FILE", "Input data: .npz, .npy, TensorProto .pb or a folder of .pb and .npy; NAME=FILE names the input; may be repeated", text => text, splits: false);
+    readonly Option<string?> labels = OptionValues.Of<string>("--labels", "FILE", "Targets: .npy, .npz or .pb with int64 classes, or floats for mse [default: seeded random ones]", text => text);
+    readonly Option<string> normStats = OptionValues.Choice("--norm-stats", "Statistics of BatchNormalization where rules look", "frozen", StatisticsByName.Keys);
+    readonly Option<string> loss = OptionValues.Choice("--loss", "The loss", "auto", Losses.Keys);
+    readonly Option<string?> target = OptionValues.Of<string>("--target", "OUTPUT", "The output to attach the loss to [default: all float outputs]", text => text);
+    readonly Option<TimeSpan?> timeBudget = OptionValues.Of<TimeSpan?>("--time-budget", "TIME", "Time that one model may take, such as 60s [default: no limit]", text => OptionValues.Duration(text));
+    readonly Option<long?> maxMemory = OptionValues.Of<long?>("--max-memory", "SIZE", "Memory that one model may need, such as 4GiB [default: no limit]", text => OptionValues.Bytes(text));
+    readonly Option<long> threads = OptionValues.Of("--threads", "N", "Threads of a run; 0 for as many as there are physical cores", 0L, OptionValues.Integer(0, 1024));
+
+    /// <summary>The options, in the order of the help.</summary>
+    public IEnumerable<Option> All =>
+        [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, timeBudget, maxMemory, threads];
+
+    /// <summary>Reads the options, and the data files that they name.</summary>
+    /// <exception cref="UsageException">A data file cannot be used.</exception>
+    public AuditOptions Read(ParseResult result)
+    {
+        var (given, source) = DataFiles.Read(result.GetValue(data) ?? []);
+        return new AuditOptions
+        {
+            Device = result.GetRequiredValue(device),
+            Threads = (int)result.GetValue(threads),
+            Profile = Profiles[result.GetRequiredValue(profile)],
+            Proxies = result.GetValue(proxies) is { } list ? ProxyIds(list) : null,
+            Select = result.GetValue(select) ?? [],
+            Ignore = result.GetValue(ignore) ?? [],
+            Weights = WeightChoices[result.GetRequiredValue(weights)],
+            Init = Laws[result.GetRequiredValue(init)],
+            Seed = result.GetValue(seed),
+            Seeds = (int)result.GetValue(seeds),
+            Batch = result.GetValue(batch),
+            Shapes = Unique(result.GetValue(shape) ?? []),
+            Data = given,
+            DataSource = source,
+            Labels = result.GetValue(labels) is { } file ? DataFiles.ReadLabels(file) : null,
+            Statistics = StatisticsByName[result.GetRequiredValue(normStats)],
+            Loss = Losses[result.GetRequiredValue(loss)],
+            Target = result.GetValue(target),
+            TimeBudget = result.GetValue(timeBudget),
+            MaxMemory = result.GetValue(maxMemory),
+        };
+    }
+
+    /// <summary>The shapes by input name.</summary>
+    /// <exception cref="UsageException">An input has two.</exception>
+    internal static Dictionary<string, Shape> Unique(List<KeyValuePair<string, Shape>> shapes)
+    {
+        var result = new Dictionary<string, Shape>(StringComparer.Ordinal);
+        foreach (var (name, shape) in shapes)
+            if (!result.TryAdd(name, shape)) throw new UsageException($"--shape gives '{name}' two shapes.");
+        return result;
+    }
+
+    static string CheckedProxies(string list)
+    {
+        _ = ProxyIds(list);
+        return list;
+    }
+
+    static IReadOnlyList<string> ProxyIds(string list)
+    {
+        string[] words = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        if (words is ["all"]) return [.. ProxyRegistry.All.Select(p => p.Id)];
+        if (words is ["none"]) return [];
+        foreach (var word in words)
+            if (!ProxyRegistry.ById.ContainsKey(word)) throw new UsageException($"there is no proxy '{word}'{Nearest.Suggestion(word, ProxyRegistry.All.Select(p => p.Id))} 'onnx-auditor list proxies' shows them.");
+        return words;
+    }
+
+    static string RulePrefix(string text) => RuleRegistry.All.Any(r => r.Id.StartsWith(text, StringComparison.OrdinalIgnoreCase))
+        ? text.ToUpperInvariant()
+        : throw new UsageException($"no rule begins with '{text}'{Nearest.Suggestion(text, RuleRegistry.All.Select(r => r.Id))} 'onnx-auditor list rules' shows them.");
+}

@@ -1,0 +1,59 @@
+using System.CommandLine;
+
+namespace OnnxAuditor.Commands;
+
+/// <summary><c>rewrite IN OUT</c>: writes the rewritten graph.</summary>
+static class RewriteCommand
+{
+    static readonly Dictionary<string, GradientTargets> Targets = new(StringComparer.Ordinal)
+    {
+        ["weights"] = GradientTargets.Weights, ["inputs"] = GradientTargets.Inputs, ["activations"] = GradientTargets.Activations,
+    };
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        var input = new Argument<string>("IN") { Description = "The model" };
+        var output = new Argument<string>("OUT") { Description = "The file to write" };
+        var activations = OptionValues.Of<string>("--activations", "=PATTERN", "Make activations outputs, those whose node or tensor name matches the pattern (* and ?); all without one", text => text);
+        var gradients = OptionValues.List("--gradients", "=LIST", "Make gradients of the loss outputs: weights, inputs, activations; of the weights without a list", Target);
+        var loss = OptionValues.Of<string>("--loss", "=KIND", $"Make the loss an output, and its targets inputs: {string.Join(", ", AuditOptionSet.Losses.Keys)}; auto without a kind", Loss);
+        var canonical = new Option<bool>("--canonical") { Description = "Write the canonical form: one opset, functions inlined, branches resolved; anything else asked for implies it" };
+        var shape = OptionValues.List("--shape", "NAME=SHAPE", "Shape of an input, such as image=1x3x224x224; symbols stay dynamic; may be repeated", OptionValues.InputShape, splits: false);
+        var statistics = OptionValues.Choice("--norm-stats", "Statistics of BatchNormalization", "frozen", AuditOptionSet.StatisticsByName.Keys);
+        var target = OptionValues.Of<string>("--target", "OUTPUT", "The output to attach the loss to [default: all float outputs]", text => text);
+        var quiet = new Option<bool>("--quiet", "-q") { Description = "Write nothing but errors" };
+        var command = new Command("rewrite", "Writes a model with activations, gradients or a loss as further outputs, in standard ONNX operators only.")
+        {
+            input, output, activations, gradients, loss, canonical, shape, statistics, target, quiet,
+        };
+        command.SetAction((result, cancellation) =>
+        {
+            var request = new RewriteOptions
+            {
+                Activations = result.GetValue(activations),
+                Gradients = (result.GetValue(gradients) ?? []).Aggregate(GradientTargets.None, (a, b) => a | b),
+                Loss = result.GetValue(loss) is { } kind ? AuditOptionSet.Losses[kind] : null,
+                Shapes = AuditOptionSet.Unique(result.GetValue(shape) ?? []),
+                Statistics = AuditOptionSet.StatisticsByName[result.GetRequiredValue(statistics)],
+                Target = result.GetValue(target),
+            };
+            if (request is { Activations: null, Gradients: GradientTargets.None, Loss: null } && !result.GetValue(canonical))
+                throw new UsageException("say what to write: --activations, --gradients, --loss or --canonical.");
+            var rewritten = Rewrite.Run(result.GetRequiredValue(input), result.GetRequiredValue(output), request, cancellation);
+            if (!result.GetValue(quiet))
+                foreach (var note in rewritten.Notes) terminal.Error.WriteLine(note);
+            // A file that lacks what was asked for is no success, though all that could be given is in it.
+            return Task.FromResult((int)(rewritten.Missing.Count > 0 ? ExitCode.Findings : ExitCode.Clean));
+        });
+        return command;
+    }
+
+    static GradientTargets Target(string text) => Targets.TryGetValue(text, out var target)
+        ? target
+        : throw new UsageException($"'{text}' has no gradients{Nearest.Suggestion(text, Targets.Keys)} Allowed: {string.Join(", ", Targets.Keys)}.");
+
+    static string Loss(string text) => AuditOptionSet.Losses.ContainsKey(text)
+        ? text
+        : throw new UsageException($"'{text}' is no loss{Nearest.Suggestion(text, AuditOptionSet.Losses.Keys)} Allowed: {string.Join(", ", AuditOptionSet.Losses.Keys)}.");
+}

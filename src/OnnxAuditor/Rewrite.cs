@@ -1,0 +1,180 @@
+using System.IO.Enumeration;
+using GraphRewriter.Canonicalization;
+using GraphRewriter.Emission;
+using GraphRewriter.Gradients;
+using GraphRewriter.Ir;
+using GraphRewriter.Serialization;
+using OnnxAuditor.Measurement;
+
+namespace OnnxAuditor;
+
+/// <summary>What a rewritten graph gives gradients of.</summary>
+[Flags]
+enum GradientTargets
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+    /// <summary>The trainable parameters.</summary>
+    Weights = 1,
+    /// <summary>The float inputs.</summary>
+    Inputs = 2,
+    /// <summary>The exposed activations; all of them where none were asked for.</summary>
+    Activations = 4,
+}
+
+/// <summary>What to add to a graph.</summary>
+sealed record RewriteOptions
+{
+    /// <summary>A pattern (* and ?) of the names of nodes or tensors that become outputs; null for none.</summary>
+    public string? Activations { get; init; }
+
+    /// <summary>What to give gradients of.</summary>
+    public GradientTargets Gradients { get; init; }
+
+    /// <summary>The loss to attach; null for none, or for the automatic one where gradients are asked for.</summary>
+    public LossKind? Loss { get; init; }
+
+    /// <summary>Input shapes given by the user, by input name; symbols stay dynamic.</summary>
+    public IReadOnlyDictionary<string, Shape> Shapes { get; init; } = new Dictionary<string, Shape>(StringComparer.Ordinal);
+
+    /// <summary>Which statistics BatchNormalization uses.</summary>
+    public NormStatistics Statistics { get; init; }
+
+    /// <summary>The output that the loss is attached to; null for all float outputs.</summary>
+    public string? Target { get; init; }
+}
+
+/// <summary>A rewritten model.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Notes">What the user should know, one line each.</param>
+/// <param name="Missing">The tensors whose gradients were asked for and cannot be given.</param>
+sealed record RewriteResult(Model Model, List<string> Notes, IReadOnlyList<string> Missing);
+
+/// <summary>
+/// Writes a model whose graph gives more than it did: activations, a loss, gradients. Types, dynamic dimensions and the model's own outputs stay; a gradient is
+/// the output <c>grad/NAME</c> of what it is the gradient of, the loss is <c>loss</c>, its targets are inputs.
+/// </summary>
+static class Rewrite
+{
+    /// <summary>Initializers from which on a model's weights go to a second file: a model file may have 2 GB.</summary>
+    const long LargestInline = 1_500_000_000;
+
+    const long ExternalThreshold = 1024;
+
+    const int ShownMissing = 10;
+
+    /// <summary>Reads, rewrites and writes a model; returns what was written.</summary>
+    /// <exception cref="ModelException">The model cannot be read or rewritten.</exception>
+    /// <exception cref="UsageException">What was asked for is not in the model.</exception>
+    public static RewriteResult Run(string input, string output, RewriteOptions options, CancellationToken cancellation)
+    {
+        if (Path.GetFullPath(input).Equals(Path.GetFullPath(output), StringComparison.Ordinal)) throw new UsageException("OUT is IN: a model is not written over itself.");
+        if (Path.GetDirectoryName(output) is { Length: > 0 } folder && !Directory.Exists(folder)) throw new UsageException($"The folder '{folder}' does not exist.");
+        using var file = OnnxReader.Read(input);
+        cancellation.ThrowIfCancellationRequested();
+        var result = Apply(file.Model, options);
+        var model = result.Model;
+        cancellation.ThrowIfCancellationRequested();
+        var bytes = model.Graph.Initializers.Sum(v => v.Data is { } d ? d.Type.ByteCount(d.Count) : 0);
+        OnnxWriter.Write(model, output, bytes > LargestInline ? new WriteOptions { ExternalThreshold = ExternalThreshold } : null);
+        result.Notes.Add($"{Path.GetFileName(output)}: {model.Graph.Outputs.Count} outputs ({model.Graph.Outputs.Count - file.Model.Graph.Outputs.Count} more than before), {model.Graph.Nodes.Count} nodes");
+        return result;
+    }
+
+    /// <summary>The rewritten model; the model given is not changed.</summary>
+    public static RewriteResult Apply(Model source, RewriteOptions options)
+    {
+        var canonical = Canonicalizer.Run(source, new CanonicalOptions { InputShapes = options.Shapes, KeepDynamic = true, ComputeInFloat32 = false, FixControlInputs = false });
+        var graph = canonical.Model.Graph;
+        var notes = canonical.Notes.ToList();
+        var outputs = graph.Outputs.ToList();
+        // Chosen before batch statistics are written out in several nodes each: the layers keep their outputs.
+        var activations = options.Activations is { } pattern ? Matching(graph, pattern) : options.Gradients.HasFlag(GradientTargets.Activations) ? Matching(graph, "*") : [];
+        if (options.Activations is not null) graph.Outputs.AddRange(activations.Except(outputs));
+        using (new UnknownContents(canonical.Parameters))
+        {
+            if (options.Statistics == NormStatistics.Batch) SetNormStatistics.Batch(graph);
+            else SetNormStatistics.Frozen(graph);
+            var missing = options.Loss is null && options.Gradients == GradientTargets.None ? [] : AddLossAndGradients(canonical, options, outputs, activations, notes);
+            RemoveDeadCode.Apply(graph);
+            return new(canonical.Model, notes, missing);
+        }
+    }
+
+    /// <summary>The float values whose name, or whose node's name, matches; those of subgraphs cannot be outputs, and what a pass put between them is no activation.</summary>
+    static List<Value> Matching(Graph graph, string pattern)
+    {
+        bool Matches(string name) => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false);
+        var found = graph.Nodes.Where(n => n.Origin is null).SelectMany(n => n.Outputs.OfType<Value>().Where(v => v.IsFloat && (Matches(v.Name) || Matches(n.LogicalName)))).ToList();
+        return found.Count > 0 ? found : throw new UsageException($"No activation matches '{pattern}'; nodes are named like '{graph.Nodes.FirstOrDefault()?.LogicalName}'.");
+    }
+
+    static List<string> AddLossAndGradients(CanonicalModel canonical, RewriteOptions options, List<Value> outputs, List<Value> activations, List<string> notes)
+    {
+        var graph = canonical.Model.Graph;
+        var inputs = graph.Inputs.Where(i => i.IsFloat).ToList();
+        var chosen = options.Target is null ? outputs : outputs.Where(o => o.Name.Equals(options.Target, StringComparison.Ordinal)).ToList();
+        if (chosen.Count == 0) throw new UsageException($"There is no output '{options.Target}'; the model has {string.Join(", ", outputs.Select(o => $"'{o.Name}'"))}.");
+        // The outputs' names are taken first, so that nothing emitted on the way gets them.
+        var names = new NameScope(graph);
+        var lossName = names.Fresh("loss");
+        var targets = Targets(canonical, options.Gradients, inputs, activations).Select(t => (t.Name, Gradient: names.Fresh($"grad/{t.Name}"), t.Value)).ToList();
+        var attached = AttachLoss.Run(graph, chosen, options.Loss ?? LossKind.Auto, names);
+        var tape = new Tape(names);
+        Expose(tape, graph, attached.Loss, lossName);
+        notes.AddRange(attached.Terms.Select(t => $"loss: {t.Kind} on '{t.AttachedTo.Name}'{(t.Stripped is { } head ? $", in front of {head}" : "")}{(t.Target is { } target ? $", target input '{target.Name}'" : "")}"));
+
+        var missing = new List<string>();
+        if (targets.Count > 0)
+        {
+            var result = Differentiate.Run(graph, attached.Loss, [.. targets.Select(t => t.Value).Distinct()], names);
+            notes.AddRange(result.Blocked.Select(b => $"no gradient through {b.Node}: {b.Reason}"));
+            foreach (var (name, gradientName, value) in targets)
+            {
+                if (result.Gradients.TryGetValue(value, out var gradient)) Expose(tape, graph, gradient, gradientName);
+                else missing.Add(name);
+            }
+        }
+        tape.AppendTo(graph);
+        if (missing.Count > 0) notes.Add($"{missing.Count} of {targets.Count} gradients are not in the file, as the loss does not depend on the tensor or the way is blocked: {string.Join(", ", missing.Take(ShownMissing))}{(missing.Count > ShownMissing ? " …" : "")}");
+        return missing;
+    }
+
+    static IEnumerable<(string Name, Value Value)> Targets(CanonicalModel canonical, GradientTargets wanted, List<Value> inputs, List<Value> activations)
+    {
+        if (wanted.HasFlag(GradientTargets.Weights)) foreach (var p in canonical.Parameters.Where(p => p.Trainable)) yield return (p.Name, p.Value);
+        if (wanted.HasFlag(GradientTargets.Inputs)) foreach (var i in inputs) yield return (i.Name, i);
+        if (wanted.HasFlag(GradientTargets.Activations)) foreach (var a in activations) yield return (a.Name, a);
+    }
+
+    /// <summary>Makes a value an output under a name of its own; one value can be the gradient of several.</summary>
+    static void Expose(Tape tape, Graph graph, Value value, string name)
+    {
+        var output = tape.Op("Identity", value);
+        output.Name = name;
+        graph.Outputs.Add(output);
+    }
+}
+
+/// <summary>
+/// Hides the contents of parameters while nodes are emitted: what is computed from a parameter must not be folded into a constant, or a parameter that is changed
+/// later (by training) would not change it.
+/// </summary>
+file sealed class UnknownContents : IDisposable
+{
+    readonly List<(Value Value, TensorData? Data)> hidden = [];
+
+    public UnknownContents(IEnumerable<Parameter> parameters)
+    {
+        foreach (var value in parameters.Select(p => p.Value).Distinct())
+        {
+            hidden.Add((value, value.Data));
+            value.Data = null;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var (value, data) in hidden) value.Data = data;
+    }
+}
