@@ -85,6 +85,7 @@ sealed class InstrumentedGraph
         var graph = model.Graph;
         if (protocol.Statistics == NormStatistics.Batch) SetNormStatistics.Batch(graph);
         else SetNormStatistics.Frozen(graph);
+        RemoveDropout.Apply(graph);
         var result = new InstrumentedGraph(model) { Layers = layers, ForwardNodes = graph.Nodes.Count };
         var names = new NameScope(graph);
         var outputs = graph.Outputs.ToList();

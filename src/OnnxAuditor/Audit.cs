@@ -1,0 +1,132 @@
+using GraphRewriter.Canonicalization;
+using GraphRewriter.Ir;
+using GraphRewriter.Serialization;
+using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Measurement;
+using OnnxAuditor.Proxies;
+using OnnxAuditor.Reports;
+using OnnxAuditor.Rules;
+
+namespace OnnxAuditor;
+
+/// <summary>The whole pipeline: file → model → canonical model → plan → instrumented runs → proxies and rules → report.</summary>
+static class Audit
+{
+    /// <summary>Audits one model. What is wrong with the model is in the report; only a wrong option throws.</summary>
+    /// <exception cref="UsageException">An option does not fit the model or the machine.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
+    public static ModelReport Run(string path, AuditOptions options, IProgress<AuditProgress>? progress, CancellationToken cancellation)
+    {
+        using var budget = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        if (options.TimeBudget is { } limit) budget.CancelAfter(limit);
+        void Report(string stage, double fraction) => progress?.Report(new AuditProgress(path, stage, fraction));
+        Report("reading", 0);
+        ModelFile file;
+        try
+        {
+            file = OnnxReader.Read(path, options.MaxMemory is { } bytes ? new ReadOptions { MaxBytes = bytes } : new ReadOptions());
+        }
+        catch (ModelException e)
+        {
+            return AssembleReport.Unreadable(path, e);
+        }
+        using (file)
+        {
+            var audited = new Audited(path, options, file);
+            try
+            {
+                Report("canonicalising", 0.05);
+                audited.Canonical = Canonicalizer.Run(file.Model, CanonicalOptions(options));
+                if (!audited.Canonical.StructureOnly) MeasureAll(audited, Report, budget.Token);
+            }
+            catch (ModelException e) when (e.Problem == ModelProblem.Budget)
+            {
+                audited.BudgetExceeded = e.Message;
+            }
+            catch (ModelException e) when (e.Problem == ModelProblem.Binding)
+            {
+                throw new UsageException(e.Message);
+            }
+            catch (ModelException e)
+            {
+                audited.Notes.Add($"No number was computed: {e.Message}");
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+                audited.BudgetExceeded = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"The time budget of {options.TimeBudget!.Value.TotalSeconds:0.###} s was used up.");
+            }
+            Report("applying rules", 0.95);
+            return AssembleReport.From(audited);
+        }
+    }
+
+    static void MeasureAll(Audited audited, Action<string, double> report, CancellationToken cancellation)
+    {
+        var options = audited.Options;
+        var canonical = audited.Canonical!;
+        var settings = new MeasureSettings(new OrtSettings(options.Device, options.Threads), options.Data, options.DataSource, options.Labels, options.Target, options.MaxMemory);
+        using var measure = new Measure(canonical, settings);
+        var plan = new Plan();
+        var shipped = RuleProtocol(options);
+        plan.Add(shipped);
+        var wanted = ProxySelection.Of(options);
+        foreach (var proxy in wanted)
+            foreach (var protocol in ProxySelection.Protocols(proxy, options)) plan.Add(protocol);
+        var results = new Dictionary<Protocol, ModelMeasurement>();
+        foreach (var run in plan.Runs)
+        {
+            report(ProtocolText.Short(run), 0.1 + 0.8 * results.Count / plan.Runs.Count);
+            results[run] = measure.Run(run, cancellation);
+            if (audited.Inputs.Count == 0) audited.Inputs = measure.LastInputs;
+            audited.Passes.Add(ProtocolText.Of(run));
+            if (run == plan.RunOf(shipped)) audited.Shipped = results[run];
+        }
+        audited.Proxies = [.. wanted.Select(p => ProxySelection.Result(p, options, canonical, protocol => results[plan.RunOf(protocol)]))];
+    }
+
+    /// <summary>The run that rules look at.</summary>
+    static Protocol RuleProtocol(AuditOptions options)
+    {
+        var probes = Probes.ActivationMoments | Probes.Outputs;
+        if (options.Profile != Profile.Fast) probes |= Probes.ChannelCovariance | Probes.ParameterGradients | Probes.ActivationGradients;
+        var weights = options.Weights == WeightChoice.Reinit ? WeightSource.Reinitialized : WeightSource.Shipped;
+        return new Protocol(weights, options.Statistics, InputLaw.Auto, options.Batch, options.Seed, probes) { Init = options.Init, Loss = options.Loss };
+    }
+
+    static CanonicalOptions CanonicalOptions(AuditOptions options)
+    {
+        var shapes = new Dictionary<string, Shape>(StringComparer.Ordinal);
+        // Data fix the sizes of everything but the batch.
+        foreach (var (name, data) in options.Data) if (data.Dims.Count > 0) shapes[name] = data.Shape.With(0, Math.Min(options.Batch, data.Dims[0]));
+        foreach (var (name, shape) in options.Shapes) shapes[name] = shape;
+        return new CanonicalOptions { InputShapes = shapes, Batch = options.Batch, ComputeInFloat32 = true };
+    }
+}
+
+/// <summary>What an audit has gathered of one model.</summary>
+/// <param name="Path">The path as given.</param>
+/// <param name="Options">The options.</param>
+/// <param name="File">The file.</param>
+sealed record Audited(string Path, AuditOptions Options, ModelFile File)
+{
+    /// <summary>The canonical model; null where canonicalising failed.</summary>
+    public CanonicalModel? Canonical { get; set; }
+
+    /// <summary>The run that rules look at; null where none was made.</summary>
+    public ModelMeasurement? Shipped { get; set; }
+
+    /// <summary>The proxies.</summary>
+    public IReadOnlyList<ProxyResult> Proxies { get; set; } = [];
+
+    /// <summary>The inputs of the run that rules look at.</summary>
+    public IReadOnlyDictionary<string, InputData> Inputs { get; set; } = new Dictionary<string, InputData>(StringComparer.Ordinal);
+
+    /// <summary>The runs made, in words.</summary>
+    public List<string> Passes { get; } = [];
+
+    /// <summary>What was skipped and why.</summary>
+    public List<string> Notes { get; } = [];
+
+    /// <summary>The budget that was exceeded; null where none was.</summary>
+    public string? BudgetExceeded { get; set; }
+}
