@@ -87,12 +87,17 @@ static class AssembleReport
         var bindings = audited.Canonical!.Inputs.ToDictionary(i => i.Name, StringComparer.Ordinal);
         var rows = audited.Canonical.Model.Graph.Inputs.Where(v => v.Data is null).Select(v =>
             new InputRow(v.Name, audited.Inputs.TryGetValue(v.Name, out var given) ? given.Data.Shape.ToString() : v.Shape?.ToString() ?? "?", v.Type.ToString().ToLowerInvariant(),
-                $"{(audited.Inputs.TryGetValue(v.Name, out var data) ? data.Source : "not fed")}{(bindings.TryGetValue(v.Name, out var b) && b.Source == BindingSource.Default ? "; size by default" : "")}"));
+                $"{(audited.Inputs.TryGetValue(v.Name, out var data) ? data.Source : "not fed")}{(SizeWasChosen(bindings.GetValueOrDefault(v.Name), audited.Canonical.Batch) ? "; size by default" : "")}"));
         var weights = options.Weights switch { WeightChoice.Shipped => "shipped", WeightChoice.Reinit => "reinit", _ => "both" };
         return new MeasurementInfo(
             $"ONNX Runtime {OrtDevice.RuntimeVersion}", options.Device, weights, ProtocolText.InitName(options.Init), options.Seed, options.Batch,
             options.Statistics == NormStatistics.Batch ? "batch" : "frozen", run.LossText.Loss, run.LossText.Target, [.. rows], audited.Passes);
     }
+
+    /// <summary>Whether a dimension other than the batch was unknown and a default was taken.</summary>
+    static bool SizeWasChosen(InputBinding? binding, BatchBinding batch) =>
+        binding is { Source: BindingSource.Default, Declared: var declared, Bound: { } bound }
+        && (declared is null || Enumerable.Range(0, bound.Rank).Any(i => !declared[i].IsKnown && !(batch.Axes.TryGetValue(binding.Name, out var axis) && axis == i)));
 
     static IReadOnlyList<TensorRow> Tensors(CanonicalModel? canonical, ModelMeasurement? shipped)
     {

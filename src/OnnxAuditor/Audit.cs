@@ -65,7 +65,7 @@ static class Audit
         var options = audited.Options;
         var canonical = audited.Canonical!;
         var settings = new MeasureSettings(new OrtSettings(options.Device, options.Threads), options.Data, options.DataSource, options.Labels, options.Target, options.MaxMemory);
-        using var measure = new Measure(canonical, settings);
+        using var measure = new Measure(canonical, batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }), settings);
         var plan = new Plan();
         var shipped = RuleProtocol(options);
         plan.Add(shipped);

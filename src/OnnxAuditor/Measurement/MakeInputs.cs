@@ -30,7 +30,8 @@ static class MakeInputs
             if (input.Shape is not { IsStatic: true }) throw new ModelException(ModelProblem.Binding, $"The shape of input '{input.Name}' is not known: {input.Shape?.ToString() ?? "unknown rank"}. Give it with --shape {input.Name}=….");
             var batchAxis = model.Batch.Axes.TryGetValue(input.Name, out var axis) ? axis : -1;
             var dims = input.Shape.ToArray();
-            if (batchAxis >= 0) dims[batchAxis] = Math.Max(dims[batchAxis], protocol.Batch);
+            // Where the batch is fixed, contents are made for all samples and cut into single runs.
+            if (batchAxis >= 0 && model.Batch.Kind == BatchKind.Fixed) dims[batchAxis] = Math.Max(dims[batchAxis], protocol.Batch);
             inputs[input.Name] = protocol.Input == InputLaw.Auto && given.TryGetValue(input.Name, out var data)
                 ? new InputData(Fit(input, dims, data), givenSource)
                 : Synthetic(input, dims, batchAxis, protocol, consumers);

@@ -15,13 +15,14 @@ namespace OnnxAuditor.Measurement;
 /// <param name="MaxMemory">Bytes that a run may need; null for no limit.</param>
 sealed record MeasureSettings(OrtSettings Ort, IReadOnlyDictionary<string, TensorData> Data, string DataSource, TensorData? Labels, string? Target, long? MaxMemory);
 
-/// <summary>Makes instrumented runs of one canonical model. Sessions are kept: protocols that differ in weights alone share one.</summary>
-sealed class Measure(CanonicalModel model, MeasureSettings settings) : IDisposable
+/// <summary>Makes instrumented runs of one model. Sessions are kept: protocols that differ in weights alone share one.</summary>
+/// <param name="first">The canonical model as most runs want it.</param>
+/// <param name="atBatch">Canonicalises the model for another batch size.</param>
+/// <param name="settings">How runs are made.</param>
+sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, MeasureSettings settings) : IDisposable
 {
-    readonly Dictionary<(NormStatistics, LossKind, Probes, bool), (InstrumentedGraph Graph, OrtExecutor Executor)> sessions = [];
-
-    /// <summary>The layers of the model.</summary>
-    public IReadOnlyList<Layer> Layers { get; } = FindLayers.In(model);
+    readonly Dictionary<(long, NormStatistics, LossKind, Probes, bool), (InstrumentedGraph Graph, OrtExecutor Executor)> sessions = [];
+    readonly Dictionary<long, (CanonicalModel Model, IReadOnlyList<Layer> Layers)> models = new() { [first.Batch.Size] = (first, FindLayers.In(first)) };
 
     /// <summary>How many passes were made so far, single samples of a fixed batch counted as one pass together.</summary>
     public int Passes { get; private set; }
@@ -36,22 +37,23 @@ sealed class Measure(CanonicalModel model, MeasureSettings settings) : IDisposab
     {
         try
         {
-            var runs = RunCount(protocol);
+            var (model, layers) = At(protocol.Batch);
+            var runs = RunCount(model, protocol);
             var inputs = MakeInputs.For(model, protocol, settings.Data, settings.DataSource);
             LastInputs = inputs;
-            var (graph, executor) = Session(protocol, merge: runs > 1);
+            var (graph, executor) = Session(model, layers, protocol, merge: runs > 1);
             var weights = DrawWeights.Under(protocol, model.Parameters);
             var reader = new ProbeReader(graph, model.Parameters);
             for (var r = 0; r < runs; r++)
             {
-                var feeds = Feeds(graph, inputs, protocol, weights, r, runs);
+                var feeds = Feeds(model, graph, inputs, protocol, weights, r, runs);
                 string[] names = [.. graph.Model.Graph.Outputs.Select(o => o.Name)];
                 var results = executor.Run(feeds, names, cancellation);
                 reader.Add(names, results);
             }
             Passes++;
             var measured = reader.Result(protocol, runs);
-            return Diagnose(measured, graph, inputs, protocol, weights, runs, cancellation);
+            return Diagnose(measured, model, graph, inputs, protocol, weights, runs, cancellation);
         }
         catch (ModelException e) when (e.Problem is ModelProblem.Unsupported or ModelProblem.Binding or ModelProblem.InvalidGraph)
         {
@@ -66,16 +68,24 @@ sealed class Measure(CanonicalModel model, MeasureSettings settings) : IDisposab
         sessions.Clear();
     }
 
-    /// <summary>How many runs the samples of a protocol take: one where the batch is free, else as many as the fixed batch needs.</summary>
-    long RunCount(Protocol protocol) => model.Batch.Kind == BatchKind.Fixed ? (protocol.Batch + model.Batch.Size - 1) / Math.Max(1, model.Batch.Size) : 1;
+    /// <summary>The model bound to a batch size; as it is where its batch cannot be chosen, or was chosen by the user's shapes.</summary>
+    (CanonicalModel Model, IReadOnlyList<Layer> Layers) At(long batch)
+    {
+        if (first.Batch.Kind != BatchKind.Free || models.ContainsKey(batch)) return models.TryGetValue(batch, out var known) ? known : models[first.Batch.Size];
+        var model = atBatch(batch);
+        return models[batch] = (model, FindLayers.In(model));
+    }
 
-    (InstrumentedGraph Graph, OrtExecutor Executor) Session(Protocol protocol, bool merge)
+    /// <summary>How many runs the samples of a protocol take: one where the batch is free, else as many as the fixed batch needs.</summary>
+    static long RunCount(CanonicalModel model, Protocol protocol) => model.Batch.Kind == BatchKind.Fixed ? (protocol.Batch + model.Batch.Size - 1) / Math.Max(1, model.Batch.Size) : 1;
+
+    (InstrumentedGraph Graph, OrtExecutor Executor) Session(CanonicalModel model, IReadOnlyList<Layer> layers, Protocol protocol, bool merge)
     {
         // Shipped weights are constants: ONNX Runtime re-lays them for its convolutions. Drawn ones are fed, so that a session serves every draw.
         var feed = protocol.Weights != WeightSource.Shipped;
-        var key = (protocol.Statistics, protocol.Loss, protocol.Probes, feed);
+        var key = (model.Batch.Size, protocol.Statistics, protocol.Loss, protocol.Probes, feed);
         if (sessions.TryGetValue(key, out var known)) return known;
-        var graph = InstrumentedGraph.Build(model, Layers, protocol, settings.Target, feed, merge);
+        var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge);
         var needed = MemoryEstimate.PeakBytes(graph.Model.Graph);
         if (settings.MaxMemory is { } limit && needed > limit)
             throw new ModelException(ModelProblem.Budget, $"The run would need about {needed >> 20} MiB, more than the {limit >> 20} MiB of --max-memory. A smaller --batch needs less.");
@@ -83,7 +93,7 @@ sealed class Measure(CanonicalModel model, MeasureSettings settings) : IDisposab
     }
 
     Dictionary<string, TensorData> Feeds(
-        InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Protocol protocol, IReadOnlyDictionary<Parameter, TensorData> weights, int run, long runs)
+        CanonicalModel model, InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Protocol protocol, IReadOnlyDictionary<Parameter, TensorData> weights, int run, long runs)
     {
         var feeds = new Dictionary<string, TensorData>(StringComparer.Ordinal);
         foreach (var input in graph.Model.Graph.Inputs)
@@ -120,7 +130,7 @@ sealed class Measure(CanonicalModel model, MeasureSettings settings) : IDisposab
     }
 
     ModelMeasurement Diagnose(
-        ModelMeasurement measured, InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Protocol protocol,
+        ModelMeasurement measured, CanonicalModel model, InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Protocol protocol,
         IReadOnlyDictionary<Parameter, TensorData> weights, long runs, CancellationToken cancellation)
     {
         var forwardBad = measured.Layers.Any(l => l.Moments is { } m && !double.IsFinite(m.Rms + m.MaxAbs)) || measured.Loss is { } loss && !double.IsFinite(loss)
@@ -131,7 +141,7 @@ sealed class Measure(CanonicalModel model, MeasureSettings settings) : IDisposab
         using var executor = new OrtExecutor(finder.Model, settings.Ort);
         for (var r = 0; r < runs; r++)
         {
-            var flags = executor.Run(Feeds(graph, inputs, protocol, weights, r, runs), [finder.FlagsName], cancellation)[0].ToFloats();
+            var flags = executor.Run(Feeds(model, graph, inputs, protocol, weights, r, runs), [finder.FlagsName], cancellation)[0].ToFloats();
             if (finder.Origin(flags) is not { } origin) continue;
             return origin.IsBackward ? measured with { FirstNonFiniteGradient = origin.Node } : measured with { FirstNonFinite = origin.Node };
         }
@@ -148,5 +158,5 @@ sealed class Measure(CanonicalModel model, MeasureSettings settings) : IDisposab
     }
 
     ModelMeasurement Failed(Protocol protocol, string reason) =>
-        new(protocol, [.. Layers.Select(l => new LayerMeasurement(l, null, null, null))], [.. model.Parameters.Select(p => new ParameterMeasurement(p, null))], [], null, new LossText("none", ""), null, null, null, reason);
+        new(protocol, [.. At(first.Batch.Size).Layers.Select(l => new LayerMeasurement(l, null, null, null))], [.. first.Parameters.Select(p => new ParameterMeasurement(p, null))], [], null, new LossText("none", ""), null, null, null, reason);
 }
