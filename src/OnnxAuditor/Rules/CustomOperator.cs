@@ -14,7 +14,7 @@ static class CustomOperator
             """,
         HowItIsComputed: """
             By the domain of each node that is used; domains that are merely imported do not count, since exporters list many that they never use. Where parameters lie in front of it, so that
-            their gradient would have to pass, it is an error; where it only prepares the input or stands beside the outputs, a warning.
+            their gradient would have to pass, or the model has none, it is an error; where it only prepares the input, a warning.
             """,
         Threshold: "None.",
         Example: "`ai.onnx.contrib::DecodeImage` at the input and `ai.onnx.contrib::EncodeImage` at the output of a super-resolution network.",
@@ -31,15 +31,13 @@ static class CustomOperator
         var view = context.View;
         var custom = view.Nodes.Where(n => IsCustom(context.Model, n) && view.IsOnPath(n)).ToList();
         if (custom.Count == 0) yield break;
-        var weights = view.Constants.Where(c => c.Type.IsFloat && WeightSlots.Reached(view, c.Value) is not null).Select(c => c.Value);
+        var weights = view.Constants.Where(c => c.Type.IsFloat && WeightSlots.Reached(view, c.Value) is not null).Select(c => c.Value).ToList();
         var behindWeights = view.Downstream(weights);
         foreach (var node in custom)
         {
-            var inTheWay = node.Inputs.Any(i => i is not null && behindWeights.Contains(i));
+            var inTheWay = weights.Count == 0 || node.Inputs.Any(i => i is not null && behindWeights.Contains(i));
             yield return new Observation(
-                view.NameOf(node), inTheWay
-                    ? $"{node.Domain}::{node.OpType} is defined nowhere in the file, and parameters lie in front of it: no gradient comes from behind it."
-                    : $"{node.Domain}::{node.OpType} is defined nowhere in the file; no parameter lies in front of it.",
+                view.NameOf(node), $"{node.Domain}::{node.OpType} is defined nowhere in the file{(weights.Count == 0 ? "" : inTheWay ? ", and parameters lie in front of it: no gradient comes from behind it" : "; no parameter lies in front of it")}.",
                 $"{node.Domain}::{node.OpType}", "standard operators, or a function body in the file")
             {
                 Severity = inTheWay ? Severity.Error : Severity.Warning,

@@ -14,7 +14,7 @@ static class DegenerateGraph
             """,
         HowItIsComputed: """
             In the graph as read. From the inputs (initializers listed among them do not count) forward over all operators but those that only read a shape; control flow passes on whatever
-            it reads. No output reached: error. Some outputs not reached while others are: info, since prior boxes and class tables are often outputs.
+            it reads. No output reached: error. Some outputs not reached, not even through a shape, while others are: info, since prior boxes and class tables are often outputs.
             """,
         Threshold: "None.",
         Example: "A file of 600 kB with 50 initializers and no node.",
@@ -35,9 +35,9 @@ static class DegenerateGraph
         }
         var inputs = graph.Inputs.Where(i => i.Data is null && i.SparseData is null && !graph.Initializers.Contains(i)).ToList();
         var reached = view.Downstream(inputs, GradientPaths.CarriesData);
+        var all = !graph.Outputs.Exists(reached.Contains);
+        if (!all) reached = view.Downstream(inputs);
         var constant = graph.Outputs.Where(o => !reached.Contains(o)).ToList();
-        if (constant.Count == 0) yield break;
-        var all = constant.Count == graph.Outputs.Count;
         foreach (var output in constant)
         {
             yield return new Observation(output.Name, all ? $"Output '{output.Name}' does not depend on any input, and neither does another output." : $"Output '{output.Name}' does not depend on any input.", "constant output", "depends on an input")

@@ -37,13 +37,13 @@ static class FixedBatch
             .ToList();
         if (fixedInputs.Count == 0) yield break;
         var batch = context.Canonical?.Batch;
-        var builtIn = batch is not { Kind: BatchKind.Free };
+        var builtIn = batch is not null && batch.Kind != BatchKind.Free;
         foreach (var (input, axis) in fixedInputs)
         {
             var size = input.Shape![axis!.Value].Size;
             var message = builtIn
-                ? $"The batch size {size} is part of the graph{(batch?.Reason is { } why ? $": {why.TrimEnd('.')}" : "")}."
-                : $"The input declares a batch of {size}; nothing in the graph depends on that number.";
+                ? $"The batch size {size} is part of the graph{(batch!.Reason is { } why ? $": {why.TrimEnd('.')}" : "")}."
+                : $"The input declares a batch of {size}; {(batch is null ? "whether the graph depends on that number could not be told" : "nothing in the graph depends on that number")}.";
             yield return new Observation(input.Name, message, $"dimension {axis} = {size}", "a symbolic dimension", -size)
             {
                 Severity = builtIn ? Severity.Warning : Severity.Info,

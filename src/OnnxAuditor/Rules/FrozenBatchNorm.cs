@@ -28,7 +28,7 @@ static class FrozenBatchNorm
         if (frozen.Count == 0) yield break;
         yield return new Observation(
             context.View.NameOf(frozen[0]), $"{NumberFormat.Count(frozen.Count, "BatchNormalization node uses", "BatchNormalization nodes use")} the stored statistics; scale and shift stay trainable.",
-            NumberFormat.Count(frozen.Count, "node"), "none in inference mode for training from scratch")
+            NumberFormat.Count(frozen.Count, "node"), "0 for training from scratch")
         {
             Node = frozen[0],
             Count = frozen.Count,

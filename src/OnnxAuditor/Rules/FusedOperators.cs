@@ -30,7 +30,8 @@ static class FusedOperators
         Find);
 
     /// <summary>Whether a domain is one of ONNX Runtime's own.</summary>
-    public static bool IsRuntimeDomain(string domain) => domain.StartsWith("com.microsoft", StringComparison.Ordinal) || domain.StartsWith("com.ms.", StringComparison.Ordinal);
+    public static bool IsRuntimeDomain(string domain) =>
+        domain is "com.microsoft" or "com.microsoft.nchwc" or "com.microsoft.experimental" or "com.microsoft.dml" or "com.ms.internal.nhwc";
 
     static IEnumerable<Observation> Find(RuleContext context)
     {

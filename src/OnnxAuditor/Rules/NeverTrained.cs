@@ -51,7 +51,7 @@ static class NeverTrained
         var largest = fits.Where(f => f.Found.Fit != Fit.None).OrderByDescending(f => f.Weight.Data.Count).ThenBy(f => f.Weight.Name, StringComparer.Ordinal).First().Weight;
         var shape = laws.Count > 0 ? Phrase.List(laws, 2) : "uniform";
         yield return new Observation(
-            largest.Name, $"{byShape} of {NumberFormat.Count(kernels.Count, "kernel")} are distributed as freshly initialised ({shape}){Supporting(context)}.",
+            largest.Name, $"{byShape} of {kernels.Count} kernels are distributed as freshly initialised ({shape}){Supporting(context)}.",
             NumberFormat.Percent((double)byShape / kernels.Count) + " of the kernels", $"< {NumberFormat.Percent(context.Limit(Share))}")
         {
             Confidence = sure ? Confidence.Likely : Confidence.Hint,

@@ -36,13 +36,13 @@ static class OldFormat
         if (usesStandard && opset < context.Limit(GoodOpset))
         {
             var old = opset < context.Limit(MinOpset);
-            yield return new Observation("model", $"The model is written for operator set {opset}{(opset < 6 ? ", from which only the structure can be read" : "")}.", $"opset {opset}", $"≥ {context.Limit(old ? MinOpset : GoodOpset)}", 100 - opset)
+            yield return new Observation("opset_import", $"The model is written for operator set {opset}{(opset < 6 ? ", from which only the structure can be read" : "")}.", $"opset {opset}", $"≥ {context.Limit(old ? MinOpset : GoodOpset)}", 100 - opset)
             {
                 Severity = old ? Severity.Warning : Severity.Info,
                 Remedy = remedy,
             };
         }
         if (ir < context.Limit(MinIr) && context.Model.Graph.Initializers.Count > 0)
-            yield return new Observation("model", $"The file is of IR version {ir}: every initializer is also a graph input.", $"IR {ir}", $"≥ {context.Limit(MinIr)}", 10 - ir) { Severity = Severity.Warning, Remedy = remedy };
+            yield return new Observation("ir_version", $"The file is of IR version {ir}: every initializer is also a graph input.", $"IR {ir}", $"≥ {context.Limit(MinIr)}", 10 - ir) { Severity = Severity.Warning, Remedy = remedy };
     }
 }

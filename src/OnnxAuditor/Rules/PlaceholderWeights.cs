@@ -38,7 +38,7 @@ static class PlaceholderWeights
         var all = kernels.Count + made.Count;
         if (found.Count == 0 || found.Count < context.Limit(Share) * all) yield break;
         yield return new Observation(
-            found[0].Name, $"{found.Count} of {NumberFormat.Count(all, "kernel")} consist of one repeated number.", NumberFormat.Percent((double)found.Count / all) + " of the kernels", $"< {NumberFormat.Percent(context.Limit(Share))}")
+            found[0].Name, $"{found.Count} of {all} kernels consist of one repeated number.", NumberFormat.Percent((double)found.Count / all) + " of the kernels", $"< {NumberFormat.Percent(context.Limit(Share))}")
         {
             Value = found[0].Value,
             Count = found.Count,

@@ -57,7 +57,9 @@ static class RuleEngine
     {
         foreach (var suppression in Suppression.All)
         {
-            var cause = observed.FirstOrDefault(r => string.Equals(r.Rule.Id, suppression.Cause, StringComparison.Ordinal)).Observations;
+            // A milder observation of the same rule (one constant output of several, say) explains nothing else.
+            var found = observed.FirstOrDefault(r => string.Equals(r.Rule.Id, suppression.Cause, StringComparison.Ordinal));
+            var cause = found.Observations?.Where(o => o.Severity >= found.Rule.Severity).ToList();
             if (cause is not { Count: > 0 }) continue;
             var places = suppression.SamePlace ? cause.Select(o => o.Where).ToHashSet(StringComparer.Ordinal) : null;
             var left = new List<string>();

@@ -15,7 +15,8 @@ static partial class StatefulInputs
             """,
         HowItIsComputed: """
             An input and an output pair up when their types and ranks are equal, no two known dimensions differ beyond a single axis (a cache grows along one), and their names become equal when
-            words such as in, out, past, present, prev, next, new, n and their numbering marks are dropped.
+            words such as in, out, past, present, prev, next, new and n are dropped. One of the names must speak of state (state, hidden, cell, cache, past, memory, key, h0, cn, …): an image that goes
+            in and comes out is none.
             """,
         Threshold: "None.",
         Example: "`state` and `stateN`; `past_key_values.0.key` and `present.0.key`.",
@@ -33,7 +34,7 @@ static partial class StatefulInputs
         var outputs = graph.Outputs.Where(o => MayBeFloat(o)).ToList();
         foreach (var input in graph.Inputs.Where(i => i is { IsFloat: true, Data: null }))
         {
-            var partner = outputs.Find(o => Core(o.Name).Equals(Core(input.Name), StringComparison.Ordinal) && Core(o.Name).Length > 0 && ShapesFit(input.Shape, o.Shape));
+            var partner = outputs.Find(o => (State().IsMatch(input.Name) || State().IsMatch(o.Name)) && Core(o.Name).Equals(Core(input.Name), StringComparison.Ordinal) && Core(o.Name).Length > 0 && ShapesFit(input.Shape, o.Shape));
             if (partner is null || string.Equals(partner.Name, input.Name, StringComparison.Ordinal)) continue;
             outputs.Remove(partner);
             yield return new Observation(input.Name, $"Input '{input.Name}' takes the state that output '{partner.Name}' gives.", $"state {input.Shape?.ToString() ?? "of unknown rank"}", "no state")
@@ -59,6 +60,10 @@ static partial class StatefulInputs
     [GeneratedRegex(@"(?<![a-z])(input|output|in|out|past_key_values|past|present|prev|previous|next|new|old|cur|init|initial|final|last|updated|cache)(?![a-z])|(?<=[a-z])(In|Out|N|n|_n|0|_0)$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Words();
+
+    [GeneratedRegex(@"state|hidden|cell|cache|past|memory|mem\b|carry|context|recurrent|(?<![A-Za-z])(h|c|k|v|hx|cx|key|value)(_?(0|n|in|out|t|\d+))?(?![A-Za-z])",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex State();
 
     [GeneratedRegex(@"[^A-Za-z0-9]", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex Marks();

@@ -26,9 +26,9 @@ static class UnnamedNodes
         var first = unnamed.Count > 0 ? unnamed[0] : shared[0].First();
         var message = (unnamed.Count, shared.Count) switch
         {
-            ( > 0, 0) => $"{unnamed.Count} of {NumberFormat.Count(nodes.Count, "node")} have no name.",
+            ( > 0, 0) => $"{unnamed.Count} of {nodes.Count} nodes have no name.",
             (0, _) => $"{NumberFormat.Count(shared.Count, "name is", "names are")} borne by several nodes.",
-            _ => $"{unnamed.Count} of {NumberFormat.Count(nodes.Count, "node")} have no name, and {NumberFormat.Count(shared.Count, "name is", "names are")} borne by several.",
+            _ => $"{unnamed.Count} of {nodes.Count} nodes have no name, and {NumberFormat.Count(shared.Count, "name is", "names are")} borne by several.",
         };
         yield return new Observation(context.View.NameOf(first), message, NumberFormat.Count(count, "node"), "0") { Node = first, Count = count, Remedy = "Export with a current exporter, or name the nodes in the file." };
     }
