@@ -23,7 +23,7 @@ static class ConstantWeights
     { Thresholds = [MinElements] };
 
     static IEnumerable<Observation> Find(RuleContext context) => context.Weights
-        .Where(w => w.IsKernel && w.Data.Count >= context.Limit(MinElements) && w.Statistics is { Variance: 0, NonFinite: 0 })
+        .Where(w => w.IsKernel && w.Data.Count >= context.Limit(MinElements) && w.Statistics is { Variance: 0, NonFinite: 0, Mean: not 0 })
         .Select(w => new Observation(w.Name, $"All {NumberFormat.Count(w.Data.Count, "element")} are {NumberFormat.Value(w.Statistics.Mean)}: the units of this layer cannot become different.", "standard deviation 0", "> 0", w.Data.Count)
         {
             Confidence = Confidence.Likely,

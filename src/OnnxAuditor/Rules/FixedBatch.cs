@@ -14,8 +14,8 @@ static class FixedBatch
             zero). Where a Reshape, Expand or Slice has the number built in, feeding another batch does not fail cleanly: it may mix samples.
             """,
         HowItIsComputed: """
-            From the declared inputs. Then the batch dimension is bound to another size and shapes are inferred anew: where that contradicts the graph, the size is built in
-            (warning); where everything follows, only the declaration is fixed (info).
+            From the declared inputs. Then a symbol is put in the place of the batch dimension and followed through all operators: where one mixes samples or holds the number, it is built in
+            (warning; a Reshape that merely holds it is mended for the measurements here); where the symbol arrives at the outputs, only the declaration is fixed (info).
             """,
         Threshold: "None: the dimension is a number or a symbol.",
         Example: "Input `input: float32[1, 3, 224, 224]`, and behind it `Reshape(x, [1, -1])`.",
@@ -37,12 +37,14 @@ static class FixedBatch
             .ToList();
         if (fixedInputs.Count == 0) yield break;
         var batch = context.Canonical?.Batch;
-        var builtIn = batch is not null && batch.Kind != BatchKind.Free;
+        var reshapes = HoldingSize(context, fixedInputs[0].Input.Shape![fixedInputs[0].Axis!.Value].Size);
+        var builtIn = batch is not null && (batch.Kind != BatchKind.Free || reshapes.Count > 0);
+        var why = batch?.Reason is { } reason ? reason.TrimEnd('.') : reshapes.Count > 0 ? $"{Phrase.List(reshapes)} {(reshapes.Count == 1 ? "holds" : "hold")} the number (mended for this audit)" : null;
         foreach (var (input, axis) in fixedInputs)
         {
             var size = input.Shape![axis!.Value].Size;
             var message = builtIn
-                ? $"The batch size {size} is part of the graph{(batch!.Reason is { } why ? $": {why.TrimEnd('.')}" : "")}."
+                ? $"The batch size {size} is part of the graph{(why is null ? "" : $": {why}")}."
                 : $"The input declares a batch of {size}; {(batch is null ? "whether the graph depends on that number could not be told" : "nothing in the graph depends on that number")}.";
             yield return new Observation(input.Name, message, $"dimension {axis} = {size}", "a symbolic dimension", -size)
             {
@@ -53,6 +55,16 @@ static class FixedBatch
                     : "Give dimension " + axis + " of inputs and outputs a name (dim_param) instead of the number; nothing else needs to change.",
             };
         }
+    }
+
+    /// <summary>The Reshape nodes of the model as read that write the size into the first dimension of data.</summary>
+    static List<string> HoldingSize(RuleContext context, long size)
+    {
+        var view = context.View;
+        var data = view.Downstream(context.Model.Graph.Inputs.Where(v => v.Data is null && !context.Model.Graph.Initializers.Contains(v)), GradientPaths.CarriesData);
+        return [.. view.Graph.Nodes
+            .Where(n => n.Is("Reshape") && n.Input(0) is { } x && data.Contains(x) && ModelView.ConstantOf(n.Input(1)) is { Unavailable: null, Count: >= 2 } shape && shape.ToInt64s()[0] == size)
+            .Select(view.NameOf)];
     }
 
     /// <summary>The batch axis: what canonicalising found; without it the first axis of an input that has at least two and is a float, or the only one of its rank.</summary>

@@ -27,16 +27,20 @@ static class Verdicts
     public const double EnoughCoverage = 0.95;
 
     /// <summary>What a finding means for the verdict.</summary>
-    enum Effect
+    internal enum Effect
     {
+        /// <summary>Nothing.</summary>
         None,
+        /// <summary>Training is possible after a fix.</summary>
         Fix,
+        /// <summary>There is nothing to train, or nothing trained in it.</summary>
         Blocks,
+        /// <summary>The file or its weights could not be had.</summary>
         Hides,
     }
 
     /// <summary>By rule, what a finding means from the given severity on. A rule that is not here: an error asks for a fix, anything less means nothing.</summary>
-    static readonly (string Rule, Severity From, Effect Effect)[] Effects =
+    internal static readonly (string Rule, Severity From, Effect Effect)[] Effects =
     [
         ("ONX001", Severity.Error, Effect.Hides),
         ("ONX002", Severity.Error, Effect.Hides),
