@@ -1,4 +1,3 @@
-using GraphRewriter.Canonicalization;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;

@@ -1,4 +1,3 @@
-using GraphRewriter.Ir;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;

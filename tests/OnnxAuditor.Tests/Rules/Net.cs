@@ -2,7 +2,6 @@ using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
 using OnnxAuditor.Measurement;
-using OnnxAuditor.Reports;
 using OnnxAuditor.Rules;
 using Attribute = GraphRewriter.Ir.Attribute;
 

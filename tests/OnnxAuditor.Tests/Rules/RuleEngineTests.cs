@@ -1,5 +1,4 @@
 using GraphRewriter.Ir;
-using GraphRewriter.Serialization;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Reports;
 using OnnxAuditor.Rules;
