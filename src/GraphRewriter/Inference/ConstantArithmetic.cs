@@ -40,29 +40,29 @@ static class ConstantArithmetic
         Compare("GreaterOrEqual", (a, b) => a >= b, (a, b) => a >= b),
         Compare("Less",           (a, b) => a < b,  (a, b) => a < b),
         Compare("LessOrEqual",    (a, b) => a <= b, (a, b) => a <= b),
-        new("Mod", Mod),
-        new("Pow", Pow),
-        new("Clip", Clip),
-        new("Where", Where),
-        new("Cast", (in x) => Cast(x, x.TypeAttribute("to", ElementType.Undefined))),
-        new("CastLike", (in x) => Cast(x, x.TypeOf(1))),
+        new("Mod", 2, Mod),
+        new("Pow", 2, Pow),
+        new("Clip", 1, Clip),
+        new("Where", 3, Where),
+        new("Cast", 1, (in x) => Cast(x, x.TypeAttribute("to", ElementType.Undefined))),
+        new("CastLike", 2, (in x) => Cast(x, x.TypeOf(1))),
     ];
 
-    static ConstantRule Unary(string op, Func<long, long>? integers, Func<double, double>? floats) => new(op, (in x) =>
+    static ConstantRule Unary(string op, Func<long, long>? integers, Func<double, double>? floats) => new(op, 1, (in x) =>
     {
         var data = x.Constant(0)!;
         if (data.Type.IsFloat && floats is not null) x.Evaluated(0, TensorData.FromNumbers(data.Type, [.. data.Dims], Array.ConvertAll(data.ToDoubles(), v => floats(v))));
         else if (IsWhole(data.Type) && integers is not null) x.Evaluated(0, SmallTensor.OfIntegers(data.Type, [.. data.Dims], Array.ConvertAll(data.ToInt64s(), v => integers(v))));
     });
 
-    static ConstantRule Binary(string op, Func<long, long, long?>? integers, Func<double, double, double>? floats) => new(op, (in x) =>
+    static ConstantRule Binary(string op, Func<long, long, long?>? integers, Func<double, double, double>? floats) => new(op, op is "Sum" or "Max" or "Min" ? 1 : 2, (in x) =>
     {
         var result = x.Constant(0)!;
-        for (var i = 1; i < x.InputCount && result is not null; i++) result = Combine(result, x.Constant(i)!, integers, floats);
+        for (var i = 1; i < x.InputCount && result is not null; i++) result = x.Constant(i) is { } next ? Combine(result, next, integers, floats) : null;
         if (result is not null) x.Evaluated(0, result);
     });
 
-    static ConstantRule Compare(string op, Func<long, long, bool> integers, Func<double, double, bool> floats) => new(op, (in x) =>
+    static ConstantRule Compare(string op, Func<long, long, bool> integers, Func<double, double, bool> floats) => new(op, 2, (in x) =>
     {
         var (a, b) = (x.Constant(0)!, x.Constant(1)!);
         if (Aligned(a, b) is not { } at) return;

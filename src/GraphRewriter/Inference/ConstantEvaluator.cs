@@ -7,7 +7,10 @@ namespace GraphRewriter.Inference;
 delegate void EvaluateConstants(in InferenceContext x);
 
 /// <summary>How constant inputs of one operator give constant outputs.</summary>
-readonly record struct ConstantRule(string OpType, EvaluateConstants Evaluate);
+/// <param name="OpType">The operator.</param>
+/// <param name="Required">The number of inputs that must be given; those after them may be left out.</param>
+/// <param name="Evaluate">The evaluation.</param>
+readonly record struct ConstantRule(string OpType, int Required, EvaluateConstants Evaluate);
 
 /// <summary>
 /// Evaluates small nodes whose inputs are constants: the shape arithmetic of exporters and the constants around it. Integers wrap and divide as in the runtimes, floats are
@@ -20,14 +23,14 @@ static class ConstantEvaluator
 
     const int MaxInputElements = 16 * MaxElements;
 
-    static readonly FrozenDictionary<string, EvaluateConstants> Rules = new ConstantRule[][]
+    static readonly FrozenDictionary<string, ConstantRule> Rules = new ConstantRule[][]
     {
         ConstantArithmetic.All,
         ConstantMovement.All,
         ConstantReductions.All,
     }
     .SelectMany(family => family)
-    .ToDictionary(rule => rule.OpType, rule => rule.Evaluate, StringComparer.Ordinal)
+    .ToDictionary(rule => rule.OpType, StringComparer.Ordinal)
     .ToFrozenDictionary(StringComparer.Ordinal);
 
     /// <summary>Evaluates a node whose outputs' types and shapes have been inferred.</summary>
@@ -41,15 +44,29 @@ static class ConstantEvaluator
             if (input is null) continue;
             if (input.Constant is not { Unavailable: null } data || !IsEvaluable(data)) return false;
         }
-        if (!Rules.TryGetValue(x.Node.OpType, out var evaluate)) return false;
+        if (!Rules.TryGetValue(x.Node.OpType, out var rule)) return false;
+        for (var i = 0; i < rule.Required; i++) if (!x.HasInput(i)) return false;
         foreach (var output in x.Node.Outputs)
-            if (output?.Shape is { IsStatic: true } shape && SmallTensor.Count(shape.ToArray()) > MaxElements) return false;
-        evaluate(in x);
+            if (output?.Shape is { IsStatic: true } shape && !IsSmall(shape)) return false;
+        rule.Evaluate(in x);
         return first?.Evaluated is not null;
     }
 
     /// <summary>Whether a type is one whose elements take whole bytes and are numbers or truth values of the ordinary kinds.</summary>
     public static bool IsOrdinary(ElementType type) => type.IsFloat || type == ElementType.Bool || (type.IsInteger && type.Bits >= 8);
+
+    // Even a shape without elements must have dimensions whose product can be counted.
+    static bool IsSmall(Shape shape)
+    {
+        var count = 1L;
+        foreach (var d in shape)
+        {
+            if (d.Size > MaxElements) return false;
+            count *= Math.Max(1, d.Size);
+            if (count > MaxElements) return false;
+        }
+        return true;
+    }
 
     static bool IsEvaluable(TensorData data)
     {

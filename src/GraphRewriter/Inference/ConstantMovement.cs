@@ -7,23 +7,23 @@ static class ConstantMovement
 {
     internal static readonly ConstantRule[] All =
     [
-        new("Identity", (in x) => x.Evaluated(0, x.Constant(0)!)),
-        new("Reshape", Reshaped),
-        new("Flatten", Reshaped),
-        new("Squeeze", Reshaped),
-        new("Unsqueeze", Reshaped),
-        new("Transpose", Transpose),
-        new("Expand", Expand),
-        new("Tile", Tile),
-        new("Concat", Concat),
-        new("Split", Split),
-        new("Slice", Slice),
-        new("Gather", Gather),
-        new("GatherElements", GatherElements),
-        new("GatherND", GatherNd),
-        new("ScatterElements", ScatterElements),
-        new("ScatterND", ScatterNd),
-        new("Trilu", Trilu),
+        new("Identity", 1, (in x) => x.Evaluated(0, x.Constant(0)!)),
+        new("Reshape", 2, Reshaped),
+        new("Flatten", 1, Reshaped),
+        new("Squeeze", 1, Reshaped),
+        new("Unsqueeze", 1, Reshaped),
+        new("Transpose", 1, Transpose),
+        new("Expand", 2, Expand),
+        new("Tile", 2, Tile),
+        new("Concat", 1, Concat),
+        new("Split", 1, Split),
+        new("Slice", 3, Slice),
+        new("Gather", 2, Gather),
+        new("GatherElements", 2, GatherElements),
+        new("GatherND", 2, GatherNd),
+        new("ScatterElements", 3, ScatterElements),
+        new("ScatterND", 3, ScatterNd),
+        new("Trilu", 1, Trilu),
     ];
 
     // The shape is known already; where it is not, neither are the contents' dimensions.
@@ -114,6 +114,7 @@ static class ConstantMovement
         long[] dims = [.. data.Dims];
         if (x.Integers(1) is not { } starts || x.Integers(2) is not { } ends) return;
         var (axes, steps) = (x.Integers(3), x.Integers(4));
+        if ((x.HasInput(3) && axes is null) || (x.HasInput(4) && steps is null)) return;
         var strides = SmallTensor.Strides(dims);
         var result = dims.ToArray();
         var offset = 0L;
@@ -170,7 +171,7 @@ static class ConstantMovement
     static void GatherNd(in InferenceContext x)
     {
         var data = x.Constant(0)!;
-        if (x.Integers(1) is not { } indices || x.Node.Int("batch_dims") != 0 || x.Node.Output.Shape is not { IsStatic: true } shape) return;
+        if (x.Constant(1) is not { Dims.Count: > 0 } || x.Integers(1) is not { } indices || x.Node.Int("batch_dims") != 0 || x.Node.Output.Shape is not { IsStatic: true } shape) return;
         var starts = Starts(x, data, indices, out var inner);
         var places = new int[starts.Length * inner];
         for (var i = 0; i < places.Length; i++) places[i] = starts[i / inner] + i % inner;
@@ -180,7 +181,7 @@ static class ConstantMovement
     static void ScatterNd(in InferenceContext x)
     {
         var (data, updates) = (x.Constant(0)!, x.Constant(2)!);
-        if (x.Integers(1) is not { } indices || updates.Type != data.Type || x.Node.String("reduction", "none") is not "none") return;
+        if (x.Constant(1) is not { Dims.Count: > 0 } || x.Integers(1) is not { } indices || updates.Type != data.Type || x.Node.String("reduction", "none") is not "none") return;
         var starts = Starts(x, data, indices, out var inner);
         var width = inner * data.Type.Bits / 8;
         var bytes = data.Bytes.ToArray();

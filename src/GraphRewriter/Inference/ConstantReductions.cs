@@ -7,15 +7,15 @@ static class ConstantReductions
 {
     internal static readonly ConstantRule[] All =
     [
-        new("ReduceSum",  (in x) => Reduce(x, (a, b) => unchecked(a + b), (a, b) => a + b, 0)),
-        new("ReduceProd", (in x) => Reduce(x, (a, b) => unchecked(a * b), (a, b) => a * b, 1)),
-        new("ReduceMax",  (in x) => Reduce(x, Math.Max, Math.Max, null)),
-        new("ReduceMin",  (in x) => Reduce(x, Math.Min, Math.Min, null)),
-        new("Range", Range),
-        new("ConstantOfShape", ConstantOfShape),
-        new("NonZero", NonZero),
-        new("CumSum", CumSum),
-        new("OneHot", OneHot),
+        new("ReduceSum",  1, (in x) => Reduce(x, (a, b) => unchecked(a + b), (a, b) => a + b, 0)),
+        new("ReduceProd", 1, (in x) => Reduce(x, (a, b) => unchecked(a * b), (a, b) => a * b, 1)),
+        new("ReduceMax",  1, (in x) => Reduce(x, Math.Max, Math.Max, null)),
+        new("ReduceMin",  1, (in x) => Reduce(x, Math.Min, Math.Min, null)),
+        new("Range", 3, Range),
+        new("ConstantOfShape", 1, ConstantOfShape),
+        new("NonZero", 1, NonZero),
+        new("CumSum", 2, CumSum),
+        new("OneHot", 3, OneHot),
     ];
 
     static void Reduce(in InferenceContext x, Func<long, long, long> integers, Func<double, double, double> floats, long? start)

@@ -23,7 +23,7 @@ static class ConvolutionRules
     static Shape? Convolved(in InferenceContext x, int weight)
     {
         var (input, w) = (x.ShapeOf(0), x.ShapeOf(weight));
-        if (input is null) return w is null ? null : Shape.OfRank(w.Rank).With(1, w[0]);
+        if (input is null) return w is not { Rank: >= 3 } ? null : Shape.OfRank(w.Rank).With(1, w[0]);
         if (input.Rank < 3 || (w is not null && w.Rank != input.Rank)) throw x.Conflict("the ranks do not belong to a convolution");
         var group = x.Node.Int("group", 1);
         if (w is not null && !DimArithmetic.TryUnify(input[1], DimArithmetic.Multiply(w[1], group), out _)) throw x.Conflict($"the weight's channels times {group} group(s) are not the input's");
@@ -107,7 +107,7 @@ static class ConvolutionRules
         x.Out(0, x.TypeOf(0), new Shape(dims));
     }
 
-    static Shape RoiShape(in InferenceContext x, (long Height, long Width) size) => new(x.ShapeOf(1)?[0] ?? Dim.Unknown, x.ShapeOf(0)?[1] ?? Dim.Unknown, size.Height, size.Width);
+    static Shape RoiShape(in InferenceContext x, (long Height, long Width) size) => new(x.DimOf(1, 0), x.DimOf(0, 1), size.Height, size.Width);
 
     static void Col2Im(in InferenceContext x)
     {
@@ -119,11 +119,12 @@ static class ConvolutionRules
             return;
         }
         var dims = new Dim[2 + image.Length];
-        dims[0] = input?[0] ?? Dim.Unknown;
+        dims[0] = x.DimOf(0, 0);
         dims[1] = Dim.Unknown;
+        if (input is { Rank: < 2 }) throw x.Conflict("the input has no columns");
         if (input is not null && x.Integers(2) is { } block)
         {
-            var size = block.Aggregate(1L, (a, b) => a * b);
+            var size = SmallTensor.Count(block);
             if (size <= 0 || (input[1].IsKnown && input[1].Size % size != 0)) throw x.Conflict($"blocks of {size} elements do not divide the columns");
             dims[1] = DimArithmetic.Divide(input[1], size);
         }

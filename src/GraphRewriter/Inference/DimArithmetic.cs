@@ -42,11 +42,11 @@ static class DimArithmetic
     public static Dim Multiply(Dim a, Dim b)
     {
         if (a.IsKnown && b.IsKnown) return Checked((Int128)a.Size * b.Size);
-        return a.Size == 1 ? b : b.Size == 1 ? a : a.Size == 0 || b.Size == 0 ? 0 : Dim.Unknown;
+        return a.Size == 1 ? b : b.Size == 1 ? a : a.Size == 0 || b.Size == 0 ? 0 : SymbolicProduct.Multiply(a, b);
     }
 
-    /// <summary>The quotient rounded down.</summary>
-    public static Dim Divide(Dim a, long b) => b == 1 ? a : a.IsKnown && b > 0 ? a.Size / b : Dim.Unknown;
+    /// <summary>The quotient rounded down; of symbols only where it is exact.</summary>
+    public static Dim Divide(Dim a, long b) => b == 1 ? a : b <= 0 ? Dim.Unknown : a.IsKnown ? a.Size / b : SymbolicProduct.Divide(a, b);
 
     /// <summary>The product of the dimensions from one axis to before another.</summary>
     public static Dim Product(Shape shape, int from, int to)

@@ -152,9 +152,10 @@ static class DimEvaluator
 
     static Dim Subtract(Dim a, Dim b) => b.Size == 0 ? a : Numbers(a, b, (p, q) => unchecked(p - q));
 
-    static Dim Multiply(Dim a, Dim b) => a.Size == 1 ? b : b.Size == 1 ? a : a.Size == 0 || b.Size == 0 ? 0 : Numbers(a, b, (p, q) => unchecked(p * q));
+    static Dim Multiply(Dim a, Dim b) => a.Size == 1 ? b : b.Size == 1 ? a : a.Size == 0 || b.Size == 0 ? 0
+        : DimArithmetic.TryNumber(a, out var p) && DimArithmetic.TryNumber(b, out var q) ? DimArithmetic.Of(unchecked(p * q)) : SymbolicProduct.Multiply(a, b);
 
-    static Dim Divide(Dim a, Dim b) => b.Size == 1 ? a : Numbers(a, b, (p, q) => q == 0 || (q == -1 && p == long.MinValue) ? null : p / q);
+    static Dim Divide(Dim a, Dim b) => b.Size > 0 && !DimArithmetic.TryNumber(a, out _) ? DimArithmetic.Divide(a, b.Size) : Numbers(a, b, (p, q) => q == 0 || (q == -1 && p == long.MinValue) ? null : p / q);
 
     static Dim AreEqual(Dim a, Dim b)
     {

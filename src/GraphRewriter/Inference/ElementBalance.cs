@@ -8,10 +8,11 @@ namespace GraphRewriter.Inference;
 ref struct ElementBalance
 {
     readonly Shape? shape;
-    readonly List<Dim> unknown = [];
+    readonly List<string> symbols = [];
     readonly bool countable;
-    bool missing;
     readonly Int128 product = 1;
+    int nameless;
+    bool missing;
     Int128 taken = 1;
 
     /// <summary>Starts with all elements of a shape.</summary>
@@ -22,27 +23,26 @@ ref struct ElementBalance
         if (shape is null) return;
         foreach (var dim in shape)
         {
-            if (!dim.IsKnown) unknown.Add(dim);
-            else if (!Multiply(ref product, dim.Size)) countable = false;
+            if (!SymbolicProduct.TryFactor(dim, symbols, out var number)) nameless++;
+            else if (!Multiply(ref product, number)) countable = false;
         }
     }
 
-    /// <summary>Takes a dimension; false where its size is not known, so that it may be what is left over.</summary>
+    /// <summary>Takes a dimension; false where it is not known, so that it may be what is left over.</summary>
     public bool Take(Dim dim)
     {
-        if (dim.IsKnown) return Multiply(ref taken, dim.Size) || (missing = true);
-        if (dim.Symbol is null) return false;
+        var factors = new List<string>();
+        if (!SymbolicProduct.TryFactor(dim, factors, out var number)) return false;
+        if (!Multiply(ref taken, number)) missing = true;
         // A symbol that does not cancel could stand for any number.
-        if (!unknown.Remove(dim)) missing = true;
+        foreach (var symbol in factors) if (!symbols.Remove(symbol)) missing = true;
         return true;
     }
 
     /// <summary>Takes a dimension of the shape itself: it cancels even where it is unknown.</summary>
     public void TakeAxis(int axis)
     {
-        var dim = shape![axis];
-        if (dim.IsKnown) Take(dim);
-        else if (!unknown.Remove(dim)) missing = true;
+        if (!Take(shape![axis])) nameless--;
     }
 
     /// <summary>What is left for one more dimension; null where that is not decided, unknown where no number fits.</summary>
@@ -51,16 +51,17 @@ ref struct ElementBalance
         get
         {
             if (!countable || missing || taken == 0) return null;
-            if (unknown.Count == 0) return Divides ? (long)(product / taken) : Dim.Unknown;
-            return unknown.Count == 1 && product == taken ? unknown[0] : null;
+            if (nameless > 0) return nameless == 1 && symbols.Count == 0 && product == taken ? Dim.Unknown : null;
+            if (product % taken == 0) return SymbolicProduct.Of(product / taken, symbols);
+            return symbols.Count == 0 ? Dim.Unknown : null;
         }
     }
 
     /// <summary>Whether the elements divide among the dimensions taken; true where that is not known.</summary>
-    public readonly bool Divides => !countable || missing || unknown.Count > 0 || taken == 0 || product % taken == 0;
+    public readonly bool Divides => !countable || missing || nameless > 0 || symbols.Count > 0 || taken == 0 || product % taken == 0;
 
     /// <summary>Whether the dimensions taken certainly hold another number of elements than the shape.</summary>
-    public readonly bool Differs => countable && !missing && unknown.Count == 0 && product != taken;
+    public readonly bool Differs => countable && !missing && nameless == 0 && symbols.Count == 0 && product != taken;
 
     static bool Multiply(ref Int128 product, long factor)
     {

@@ -101,5 +101,5 @@ static class GeneratorRules
         x.Out(0, x.TypeAttribute("dtype", ElementType.Float32), x.Node.Ints("shape") is { } dims ? Shape.Of(dims) : null);
 
     static void Multinomial(in InferenceContext x) =>
-        x.Out(0, x.TypeAttribute("dtype", ElementType.Int32), new Shape(x.ShapeOf(0)?[0] ?? Dim.Unknown, x.Node.Int("sample_size", 1)));
+        x.Out(0, x.TypeAttribute("dtype", ElementType.Int32), new Shape(x.DimOf(0, 0), x.Node.Int("sample_size", 1)));
 }

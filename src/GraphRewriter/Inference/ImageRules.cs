@@ -76,11 +76,12 @@ static class ImageRules
             x.Out(0, x.TypeOf(0), null);
             return;
         }
+        if (either.Rank < 3) throw x.Conflict("there is nothing to sample");
         if (input is not null && grid is not null && (grid.Rank != input.Rank || (grid[-1].IsKnown && grid[-1].Size != input.Rank - 2))) throw x.Conflict("the grid does not fit the input's dimensions");
         var dims = new Dim[either.Rank];
-        for (var i = 2; i < dims.Length; i++) dims[i] = grid?[i - 1] ?? Dim.Unknown;
-        dims[0] = input?[0] ?? Dim.Unknown;
-        dims[1] = input?[1] ?? Dim.Unknown;
+        for (var i = 2; i < dims.Length; i++) dims[i] = x.DimOf(1, i - 1);
+        dims[0] = x.DimOf(0, 0);
+        dims[1] = x.DimOf(0, 1);
         x.Out(0, x.TypeOf(0), new Shape(dims));
     }
 
@@ -94,7 +95,7 @@ static class ImageRules
             return;
         }
         var dims = new Dim[size.Length];
-        dims[0] = x.ShapeOf(0)?[0] ?? DimArithmetic.AsSize(size[0]);
+        dims[0] = x.DimOf(0, 0).IsKnown ? x.DimOf(0, 0) : DimArithmetic.AsSize(size[0]);
         for (var i = 2; i < size.Length; i++) dims[i - 1] = DimArithmetic.AsSize(size[i]);
         dims[^1] = size.Length - 2;
         x.Out(0, x.TypeOf(0), new Shape(dims));

@@ -8,7 +8,7 @@ static class IndexingRules
     internal static readonly ShapeRule[] All =
     [
         new("Gather", Gather),
-        new("GatherElements", (in x) => x.Out(0, x.TypeOf(0), x.ShapeOf(1))),
+        new("GatherElements", GatherElements),
         new("GatherND", GatherNd),
         .. ShapeRule.Each(ElementwiseRules.LikeFirst, "Scatter", "ScatterElements", "ScatterND"),
         new("OneHot", OneHot),
@@ -33,6 +33,19 @@ static class IndexingRules
         for (var i = 0; i < indices.Rank; i++) dims[axis + i] = indices[i];
         for (var i = axis + 1; i < data.Rank; i++) dims[i - 1 + indices.Rank] = data[i];
         x.Out(0, x.TypeOf(0), new Shape(dims));
+    }
+
+    static void GatherElements(in InferenceContext x)
+    {
+        var indices = x.ShapeOf(1);
+        if (x.ShapeOf(0) is { } data)
+        {
+            if (indices is not null && indices.Rank != data.Rank) throw x.Conflict("the ranks of data and indices differ");
+            var axis = x.Axis(x.Node.Int("axis"), data.Rank);
+            for (var i = 0; i < indices?.Rank; i++)
+                if (i != axis && data[i].IsKnown && indices[i].Size > data[i].Size) throw x.Conflict($"dimension {i} of the indices is beyond the data's");
+        }
+        x.Out(0, x.TypeOf(0), indices);
     }
 
     static void GatherNd(in InferenceContext x)

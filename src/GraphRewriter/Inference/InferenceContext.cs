@@ -22,6 +22,9 @@ readonly ref struct InferenceContext(Node node)
     /// <summary>The shape of an input; null where it is unknown or left out.</summary>
     public Shape? ShapeOf(int index) => Node.Input(index)?.Shape;
 
+    /// <summary>One dimension of an input; unknown where the shape is, or where it has no such axis.</summary>
+    public Dim DimOf(int index, int axis) => ShapeOf(index) is { } shape && axis < shape.Rank ? shape[axis] : Dim.Unknown;
+
     /// <summary>The contents of an input that is known before a run; null where they are not, or cannot be had.</summary>
     public TensorData? Constant(int index) => Node.Input(index)?.Constant is { Unavailable: null } data ? data : null;
 

@@ -62,19 +62,31 @@ static class JoiningRules
         {
             var sizes = x.HasInput(1) ? x.Integers(1) : x.Node.Ints("split");
             if (sizes is not null && sizes.Length != count) throw x.Conflict($"{sizes.Length} sizes for {count} outputs");
-            if (sizes is not null && whole.IsKnown && sizes.Sum() != whole.Size) throw x.Conflict($"the sizes do not add up to {whole}");
+            if (sizes is not null && !AddsUp(sizes, whole)) throw x.Conflict($"the sizes {string.Join(", ", sizes)} do not add up to {whole}");
             for (var i = 0; i < count; i++) x.Out(i, type, shape.With(axis, sizes is null ? Dim.Unknown : sizes[i]));
             return;
         }
         // Equal parts, the last one smaller where they do not divide.
         var parts = x.Node.Int("num_outputs", count);
-        if (parts <= 0) throw x.Conflict($"num_outputs is {parts}");
-        var part = whole.IsKnown ? (whole.Size + parts - 1) / parts : parts == 1 ? whole : Dim.Unknown;
-        for (var i = 0; i < count; i++)
+        if (parts != count) throw x.Conflict($"num_outputs is {parts}, and there are {count}");
+        if (!whole.IsKnown)
         {
-            var last = i == parts - 1 && whole.IsKnown ? new Dim(Math.Max(0, whole.Size - part.Size * (parts - 1))) : part;
-            x.Out(i, type, shape.With(axis, last));
+            for (var i = 0; i < count; i++) x.Out(i, type, shape.With(axis, DimArithmetic.Divide(whole, parts)));
+            return;
         }
+        var part = whole.Size / parts + (whole.Size % parts == 0 ? 0 : 1);
+        for (var (i, left) = (0, whole.Size); i < count; i++, left -= Math.Min(left, part)) x.Out(i, type, shape.With(axis, Math.Min(left, part)));
+    }
+
+    static bool AddsUp(long[] sizes, Dim whole)
+    {
+        Int128 sum = 0;
+        foreach (var size in sizes)
+        {
+            if (size < 0) return false;
+            sum += size;
+        }
+        return !whole.IsKnown || sum == whole.Size;
     }
 
     static void Slice(in InferenceContext x)
@@ -93,6 +105,7 @@ static class JoiningRules
         }
         Dim[] dims = [.. shape];
         var range = new SliceRange(x);
+        if (!range.IsConsistent || (axes is not null && axes.Length != starts.Length)) throw x.Conflict("starts, ends, axes and steps have different lengths");
         for (var i = 0; i < starts.Length; i++)
         {
             var axis = x.Axis(axes is null ? i : axes[i], shape.Rank);

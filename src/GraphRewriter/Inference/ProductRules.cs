@@ -41,7 +41,7 @@ static class ProductRules
         if (a is { Rank: not 2 } || b is { Rank: not 2 }) throw x.Conflict("Gemm multiplies matrices");
         var (ta, tb) = (x.Node.Int("transA") != 0, x.Node.Int("transB") != 0);
         if (a is not null && b is not null && !DimArithmetic.TryUnify(a[ta ? 0 : 1], b[tb ? 1 : 0], out _)) throw x.Conflict("the inner dimensions differ");
-        x.Out(0, x.TypeOf(0), new Shape(a?[ta ? 1 : 0] ?? Dim.Unknown, b?[tb ? 0 : 1] ?? Dim.Unknown));
+        x.Out(0, x.TypeOf(0), new Shape(x.DimOf(0, ta ? 1 : 0), x.DimOf(1, tb ? 0 : 1)));
     }
 
     static void Einsum(in InferenceContext x)
@@ -105,7 +105,7 @@ static class ProductRules
     {
         var type = x.TypeOf(0);
         var (q, k, v) = (Heads(x, 0, "q_num_heads"), Heads(x, 1, "kv_num_heads"), Heads(x, 2, "kv_num_heads"));
-        var past = x.HasInput(4) ? x.ShapeOf(4)?[2] ?? Dim.Unknown : 0;
+        var past = x.HasInput(4) ? x.DimOf(4, 2) : 0;
         var total = DimArithmetic.Add(k.Length, past);
         var output = x.ShapeOf(0) switch
         {

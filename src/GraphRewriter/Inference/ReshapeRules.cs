@@ -135,10 +135,24 @@ static class ReshapeRules
             return;
         }
         var perm = x.Node.Ints("perm");
-        if (perm is not null && perm.Length != shape.Rank) throw x.Conflict($"perm has {perm.Length} entries");
+        if (perm is not null && !IsPermutation(x, perm, shape.Rank)) throw x.Conflict($"[{string.Join(", ", perm)}] is no permutation of the axes");
         var dims = new Dim[shape.Rank];
         for (var i = 0; i < dims.Length; i++) dims[i] = perm is null ? shape[dims.Length - 1 - i] : shape[x.Axis(perm[i], dims.Length)];
         x.Out(0, x.TypeOf(0), new Shape(dims));
+    }
+
+    static bool IsPermutation(in InferenceContext x, long[] perm, int rank)
+    {
+        if (perm.Length != rank) return false;
+        Span<bool> seen = rank <= 32 ? stackalloc bool[32] : new bool[rank];
+        seen.Clear();
+        foreach (var axis in perm)
+        {
+            ref var flag = ref seen[x.Axis(axis, rank)];
+            if (flag) return false;
+            flag = true;
+        }
+        return true;
     }
 
     static void DepthToSpace(in InferenceContext x)

@@ -24,6 +24,9 @@ readonly ref struct SliceRange
         endContents = x.Contents(2);
     }
 
+    /// <summary>Whether starts, ends and steps have one entry for each axis, as far as they are known.</summary>
+    public bool IsConsistent => (endContents.IsDefault || endContents.Length == startContents.Length) && (steps is null || steps.Length == startContents.Length);
+
     /// <summary>The length that an axis is cut to by the entry of the given index.</summary>
     public Dim Length(int index, Dim size)
     {

@@ -128,7 +128,10 @@ public sealed class ConstantEvaluatorTests
         Assert.Equal([3L, 8L], Node("Slice", [shape, Ints(1), Ints(3)]).Output.Evaluated!.ToInt64s());
         Assert.Equal("N -1", Dims(Node("Concat", [Node("Unsqueeze", [batch, Ints(0)]).Output, Ints(-1)], Attribute.Of("axis", 0)).Output));
         Assert.Equal("N", Dims(Node("Mul", [batch, Const(TensorData.Scalar(1L))]).Output));
-        Assert.Equal("", Dims(Node("Mul", [batch, Const(TensorData.Scalar(2L))]).Output));
+        var doubled = Node("Mul", [batch, Const(TensorData.Scalar(2L))]).Output;
+        Assert.Equal("2*N", Dims(doubled));
+        Assert.Equal("N", Dims(Node("Div", [doubled, Const(TensorData.Scalar(2L))]).Output));
+        Assert.Equal("", Dims(Node("Div", [doubled, Const(TensorData.Scalar(4L))]).Output));
     }
 
     [Fact]

@@ -51,6 +51,14 @@ public sealed class ShapeInferenceTests
     [InlineData("N 6", "-1 6", "N 6")]
     [InlineData("4 6", "2 ?", "2 12")]
     [InlineData("*", "2 -1", "2 ?")]
+    [InlineData("N S 768", "-1 768", "N*S 768")]
+    [InlineData("N S 12", "N -1", "N 12*S")]
+    [InlineData("20 4*N 16", "20 N 64", "20 N 64")]
+    [InlineData("20 4*N 16", "20 N -1", "20 N 64")]
+    [InlineData("20 N 64", "20 -1 16", "20 4*N 16")]
+    [InlineData("N 3", "2 -1", "2 ?")]
+    [InlineData("a+b 3 2", "-1 2", "3*(a+b) 2")]
+    [InlineData("3*(a+b) 2", "-1 3", "2*(a+b) 3")]
     public void Reshape_works_out_what_is_left(string input, string target, string expected) => Assert.Equal(expected, Shape("Reshape", [Tensor(input), Contents(target)]));
 
     [Theory]
