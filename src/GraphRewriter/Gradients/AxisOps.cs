@@ -23,10 +23,21 @@ static class AxisOps
         }
 
         /// <summary>Pads one axis with zeros, or cuts it where an amount is negative; the amounts are int64 vectors of one element.</summary>
-        public Value PadAxis(Value x, int axis, Value before, Value after)
+        public Value PadAxis(Value x, int axis, Value before, Value after) => t.PadAxes(x, [axis], [before], [after]);
+
+        /// <summary>
+        /// Pads axes with zeros, or cuts them where an amount is negative. The amounts are stated for all axes: ONNX Runtime moves transpositions through
+        /// a Pad as if it had no input of axes.
+        /// </summary>
+        public Value PadAxes(Value x, IReadOnlyList<int> axes, IReadOnlyList<Value> before, IReadOnlyList<Value> after) =>
+            before.All(Window.IsZero) && after.All(Window.IsZero) ? x : t.Op("Pad", x, t.Concat(0, t.ForAllAxes(x, axes, before), t.ForAllAxes(x, axes, after)));
+
+        /// <summary>One int64 per axis of x, zero for those not named.</summary>
+        public Value ForAllAxes(Value x, IReadOnlyList<int> axes, IReadOnlyList<Value> amounts)
         {
-            if (Window.IsZero(before) && Window.IsZero(after)) return x;
-            return t.Op("Pad", x, t.Concat(0, before, after), null, t.Ints(axis));
+            var all = Enumerable.Repeat(t.Ints(0), x.Rank).ToArray();
+            for (var i = 0; i < axes.Count; i++) all[axes[i]] = amounts[i];
+            return t.Concat(0, [.. all]);
         }
 
         /// <summary>A tensor of zeros with the shape of another but for one axis.</summary>

@@ -16,13 +16,24 @@ static class PadRule
             return result;
         }
         var x = n.Inputs[0]!;
-        result[0] = t.ShapedLike(t.Op("Pad", dy, t.Neg(n.Inputs[1]!), null, n.Input(3)), x);
+        var pads = Pads(t, n, x);
+        result[0] = t.ShapedLike(t.Op("Pad", dy, t.Neg(pads)), x);
         if (n.Input(2) is { IsFloat: true } value)
         {
-            var isPadding = t.Op("Pad", t.ZerosLike(x), n.Inputs[1], t.ScalarLike(1, x), n.Input(3));
+            var isPadding = t.Op("Pad", t.ZerosLike(x), pads, t.ScalarLike(1, x));
             result[2] = t.ReshapeLike(t.ReduceAll("ReduceSum", t.Mul(dy, isPadding)), value);
         }
         return result;
+    }
+
+    /// <summary>The amounts for all axes, those in front first.</summary>
+    static Value Pads(Tape t, Node n, Value x)
+    {
+        var given = t.Cast(n.Inputs[1]!, ElementType.Int64);
+        if (n.Input(3) is null) return given;
+        var axes = AxisOps.Known(n, 3, "axes").Select(a => AxisOps.Normalized(a, x.Rank)).ToArray();
+        Value At(int index) => t.Slice(given, 0, index, index + 1L);
+        return t.Concat(0, t.ForAllAxes(x, axes, [.. axes.Select((_, i) => At(i))]), t.ForAllAxes(x, axes, [.. axes.Select((_, i) => At(i + axes.Length))]));
     }
 
     /// <summary>Modes that copy data into the padding: axis by axis, what was copied is added where it came from.</summary>

@@ -13,7 +13,7 @@ static class SliceRule
         if (starts.Shape is not [{ IsKnown: true } count]) throw new ModelException(ModelProblem.Unsupported, $"The number of axes that {n} cuts is not known.");
         var axes = n.Input(3) is null ? [.. Enumerable.Range(0, (int)count.Size).Select(i => (long)i)] : AxisOps.Known(n, 3, "axes");
         var steps = n.Input(4) is null ? null : AxisOps.Known(n, 4, "steps");
-        var (befores, afters, padded) = (new List<Value>(), new List<Value>(), new List<long>());
+        var (befores, afters, padded) = (new List<Value>(), new List<Value>(), new List<int>());
         for (var i = 0; i < axes.Length; i++)
         {
             var axis = AxisOps.Normalized(axes[i], x.Rank);
@@ -28,13 +28,7 @@ static class SliceRule
             afters.Add(t.Sub(t.Sub(size, lowest), t.DimOf(dy, axis)));
             padded.Add(axis);
         }
-        return PadMany(t, dy, befores, afters, padded);
-    }
-
-    static Value PadMany(Tape t, Value dy, List<Value> befores, List<Value> afters, List<long> axes)
-    {
-        if (befores.TrueForAll(Window.IsZero) && afters.TrueForAll(Window.IsZero)) return dy;
-        return t.Op("Pad", dy, t.Concat(0, [.. befores, .. afters]), null, t.Ints([.. axes]));
+        return t.PadAxes(dy, padded, befores, afters);
     }
 
     /// <summary>The first index taken, counted from the front and clamped to the axis, as a vector of one element.</summary>
