@@ -103,10 +103,31 @@ public class BindShapesTests
     }
 
     [Theory]
+    [InlineData("x f32[1,6,4]", "const a i64[2] = 6 4\nconst w f32[4,2] = seeded\nconst b i64[2] = 1 12\nr = Reshape(x, a)\nm = MatMul(r, w)\ny = Reshape(m, b)")]
+    [InlineData("x f32[1,4,2,2]", "const a i64[3] = 2 2 4\nconst b i64[5] = 2 -1 2 2 2\nconst i i64[] = 1\nr = Reshape(x, a)\np = Transpose(r) perm=[1,0,2]\ns = Reshape(p, b)\ny = Gather(s, i) axis=0")]
+    [InlineData("x f32[1,3,4]", "const token f32[1,1,4] = seeded\ny = Concat(token, x) axis=1")]
+    [InlineData("x f32[1,2,4,4]", "const sizes i64[4] = 1 2 6 8\ny = Resize(x, , , sizes) mode=\"linear\"")]
+    [InlineData("x f32[1,3,4]", "const w f32[1,5,4] = seeded\nconst r f32[1,5,5] = seeded\nconst h f32[1,1,5] = 0\nt = Transpose(x) perm=[1,0,2]\na, b = RNN(t, w, r, , , h) hidden_size=5\ny = Transpose(b) perm=[1,0,2]")]
+    public void What_holds_the_batch_size_is_rewritten_so_that_samples_stay_apart(string input, string nodes)
+    {
+        var text = $"opset 13\ninput {input}\n{nodes}\noutput y";
+        var one = Canonicalizer.Run(TextGraph.Parse(text), new CanonicalOptions());
+        var three = Canonicalizer.Run(TextGraph.Parse(text), new CanonicalOptions { Batch = 3 });
+
+        Assert.Equal((BatchKind.Free, 3L), (three.Batch.Kind, three.Batch.Size));
+        Canonical.AssertSamplesStayApart(one, three);
+    }
+
+    [Theory]
     [InlineData("y = ReduceMean(x) axes=[0]", "ReduceMean")]
     [InlineData("y = Softmax(x) axis=0", "Softmax")]
     [InlineData("y = Transpose(x) perm=[1,0,2]\nz = Flatten(y)", "Flatten")]
-    [InlineData("const c i64[2] = 3 4\ny = Reshape(x, c)", "Reshape")]
+    [InlineData("const c i64[2] = 3 4\ny = Reshape(x, c)", "output")]
+    [InlineData("const c i64[2] = 12 -1\ny = Reshape(x, c)", "output")]
+    [InlineData("y = MeanVarianceNormalization(x) axes=[0,2]", "MeanVarianceNormalization")]
+    [InlineData("const w f32[1,5,4] = seeded\nconst r f32[1,5,5] = seeded\ny = RNN(x, w, r) hidden_size=5", "RNN")]
+    [InlineData("c = Cast(x) to=7\nd = ReduceMax(c) axes=[1,2] keepdims=0\ny = Gather(x, d) axis=0", "Gather")]
+    [InlineData("const c i64[3] = 1 1 -1\na = ReduceMean(x) axes=[1,2] keepdims=0\ny = Mul(x, a)", "Mul")]
     [InlineData("const c f32[2,3,4] = 1\ny = Concat(x, c) axis=0", "Concat")]
     public void What_mixes_samples_keeps_the_batch_fixed_and_is_named(string nodes, string culprit)
     {

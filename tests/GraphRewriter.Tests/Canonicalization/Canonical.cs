@@ -26,6 +26,29 @@ static class Canonical
         return canonical;
     }
 
+    /// <summary>Checks that the model bound to several samples computes for each what the model bound to one computes.</summary>
+    public static void AssertSamplesStayApart(CanonicalModel one, CanonicalModel many)
+    {
+        var count = (int)many.Batch.Size;
+        var input = many.Model.Graph.Inputs.Single();
+        var batch = OrtReference.Seeded(input.Type, input.Shape!.ToArray(), new Random(2));
+        var together = Run(many, batch);
+        for (var i = 0; i < count; i++)
+        {
+            var alone = Run(one, Sample(batch, i, count));
+            Assert.All(alone, a => Assert.InRange(OrtReference.RelativeDifference(a.Value, Sample(together[a.Key], i, count)), 0, 1e-5));
+        }
+
+        Dictionary<string, TensorData> Run(CanonicalModel model, TensorData x) => OrtReference.Run(OnnxWriter.ToBytes(model.Model), new Dictionary<string, TensorData>(StringComparer.Ordinal) { [input.Name] = x });
+    }
+
+    static TensorData Sample(TensorData batch, int index, int count)
+    {
+        var values = batch.ToDoubles();
+        var size = values.Length / count;
+        return TensorData.FromNumbers(batch.Type, [1, .. batch.Dims.Skip(1)], values.AsSpan(index * size, size));
+    }
+
     /// <summary>The operators of the main graph in order.</summary>
     public static string Operators(this CanonicalModel canonical) => string.Join(' ', canonical.Model.Graph.Nodes.Select(n => n.OpType));
 
