@@ -13,6 +13,7 @@ static class GradientRules
         .. ReductionRules.All,
         .. NormalizationRules.All,
         .. LossRules.All,
+        .. QuantizationRules.All,
         .. LinearRules.All,
         .. ConvolutionRules.All,
         .. ShapeRules.All,

@@ -41,7 +41,7 @@ sealed record OperatorStatus(CatalogueEntry Operator, OperatorStanding Standing,
         (OperatorStanding.Pending, "recurrent: the gradient is a reversed Scan", ["GRU", "LSTM", "RNN"]),
         (OperatorStanding.Pending, "the rule is not written yet",
             [
-                "AffineGrid", "Col2Im", "CumProd", "DeformConv", "DequantizeLinear", "Det", "DFT", "GridSample", "MaxRoiPool", "RoiAlign", "STFT",
+                "AffineGrid", "Col2Im", "CumProd", "DeformConv", "Det", "DFT", "GridSample", "MaxRoiPool", "RoiAlign", "STFT",
             ]),
     ];
 

@@ -15,6 +15,7 @@ static class OpSamples
         .. ReductionSamples.All,
         .. NormalizationSamples.All,
         .. LossSamples.All,
+        .. QuantizationSamples.All,
         .. LinearSamples.All,
         .. ConvolutionSamples.All,
         .. ShapeSamples.All,
