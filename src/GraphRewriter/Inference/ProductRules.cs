@@ -11,7 +11,7 @@ static class ProductRules
         new("MatMulInteger", (in x) => x.Out(0, ElementType.Int32, MatMul(x, 0, 1))),
         new("QLinearMatMul", (in x) => x.Out(0, x.TypeOf(7), MatMul(x, 0, 3))),
         new("Gemm", Gemm),
-        new("Einsum", Einsum),
+        new("Einsum", EinsumRule.Infer),
         new("Det", (in x) => x.Out(0, x.TypeOf(0), x.ShapeOf(0) is { Rank: >= 2 } s ? new Shape(s.Take(s.Rank - 2)) : null)),
         new("Attention", Attention),
     ];
@@ -42,62 +42,6 @@ static class ProductRules
         var (ta, tb) = (x.Node.Int("transA") != 0, x.Node.Int("transB") != 0);
         if (a is not null && b is not null && !DimArithmetic.TryUnify(a[ta ? 0 : 1], b[tb ? 1 : 0], out _)) throw x.Conflict("the inner dimensions differ");
         x.Out(0, x.TypeOf(0), new Shape(x.DimOf(0, ta ? 1 : 0), x.DimOf(1, tb ? 0 : 1)));
-    }
-
-    static void Einsum(in InferenceContext x)
-    {
-        var equation = x.Node.String("equation").Replace(" ", "", StringComparison.Ordinal);
-        var arrow = equation.IndexOf("->", StringComparison.Ordinal);
-        var terms = (arrow < 0 ? equation : equation[..arrow]).Split(',');
-        if (terms.Length != x.InputCount) throw x.Conflict($"equation '{equation}' names {terms.Length} operands");
-        var sizes = new SortedDictionary<char, Dim>();
-        var uses = new Dictionary<char, int>();
-        var ellipsis = Shape.Scalar;
-        for (var i = 0; i < terms.Length; i++)
-        {
-            var letters = terms[i].Replace("...", "", StringComparison.Ordinal);
-            var dots = terms[i].IndexOf("...", StringComparison.Ordinal);
-            foreach (var c in letters) uses[c] = uses.GetValueOrDefault(c) + 1;
-            if (x.ShapeOf(i) is not { } shape)
-            {
-                // The letters' sizes may still come from other operands; what an ellipsis spans may not.
-                foreach (var c in letters) sizes.TryAdd(c, Dim.Unknown);
-                if (dots >= 0)
-                {
-                    x.Out(0, x.TypeOf(0), null);
-                    return;
-                }
-                continue;
-            }
-            var spanned = shape.Rank - letters.Length;
-            if (dots < 0 ? spanned != 0 : spanned < 0) throw x.Conflict($"term '{terms[i]}' of equation '{equation}' does not fit operand {i}");
-            for (var k = 0; k < letters.Length; k++)
-            {
-                var dim = shape[dots >= 0 && k >= dots ? k + spanned : k];
-                if (!sizes.TryGetValue(letters[k], out var known)) sizes[letters[k]] = dim;
-                else if (DimArithmetic.TryBroadcast(known, dim, out var both)) sizes[letters[k]] = both;
-                else throw x.Conflict($"'{letters[k]}' of equation '{equation}' has two sizes");
-            }
-            if (dots < 0) continue;
-            ellipsis = DimArithmetic.Broadcast(ellipsis, new Shape(shape.Skip(dots).Take(spanned))) ?? throw x.Conflict($"the ellipses of equation '{equation}' do not broadcast");
-        }
-        var output = arrow >= 0 ? equation[(arrow + 2)..] : "..." + string.Concat(sizes.Keys.Where(c => uses[c] == 1));
-        x.Out(0, x.TypeOf(0), EinsumOutput(x, output, sizes, ellipsis));
-    }
-
-    static Shape EinsumOutput(in InferenceContext x, string output, SortedDictionary<char, Dim> sizes, Shape ellipsis)
-    {
-        var dims = new List<Dim>();
-        for (var k = 0; k < output.Length; k++)
-        {
-            if (output[k] == '.')
-            {
-                dims.AddRange(ellipsis);
-                k += 2;
-            }
-            else dims.Add(sizes.TryGetValue(output[k], out var dim) ? dim : throw x.Conflict($"output '{output[k]}' is in no operand"));
-        }
-        return new Shape(dims);
     }
 
     /// <summary>Attention of opset 23: query, key and value of rank 3 (heads packed) or 4.</summary>

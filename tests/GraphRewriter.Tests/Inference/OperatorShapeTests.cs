@@ -1,3 +1,4 @@
+using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using Xunit;
 using static GraphRewriter.Tests.Inference.Inferred;
@@ -101,6 +102,73 @@ public sealed class OperatorShapeTests
         Assert.Equal(ElementType.UInt8, Node("QuantizeLinear", [Tensor("2"), Tensor("")]).Output.Type);
         Assert.Equal(ElementType.Float16, Node("DequantizeLinear", [Tensor("2", ElementType.Int8), Tensor("", ElementType.Float16)]).Output.Type);
         Assert.Equal(ElementType.Float64, Node("EyeLike", [Tensor("2 2")], Attribute.Of("dtype", (long)ElementType.Float64)).Output.Type);
+    }
+
+    [Fact]
+    public void Image_operators_read_their_sizes_from_contents()
+    {
+        Assert.Equal("2 4 5 2", Shape("AffineGrid", [Tensor("2 2 3"), Ints(2, 3, 4, 5)]));
+        Assert.Equal("2 3 4 5 3", Shape("AffineGrid", [Tensor("2 3 4"), Ints(2, 7, 3, 4, 5)]));
+        Assert.Equal("N C 7 9", Shape("GridSample", [Tensor("N C 4 5"), Tensor("N 7 9 2")]));
+        Assert.Throws<ModelException>(() => Node("GridSample", [Tensor("1 3 4 5"), Tensor("1 7 9 3")]));
+        Assert.Equal("N 3 5 6", Shape("Col2Im", [Tensor("N 12 20"), Ints(5, 6), Ints(2, 2)]));
+        Assert.Throws<ModelException>(() => Node("Col2Im", [Tensor("1 13 20"), Ints(5, 6), Ints(2, 2)]));
+        Assert.Equal("N 8 9", Shape("CenterCropPad", [Tensor("N 5 10"), Ints(9, 8)], Attribute.Of("axes", [-1L, 1])));
+        Assert.Equal("R 3 2 4", Shape("RoiAlign", [Tensor("N 3 8 8"), Tensor("R 4"), Tensor("R", ElementType.Int64)], Attribute.Of("output_height", 2), Attribute.Of("output_width", 4)));
+        Assert.Equal("N 3 8 12", Shape("DepthToSpace", [Tensor("N 12 4 6")], Attribute.Of("blocksize", 2)));
+        Assert.Equal("N 48 2 3", Shape("SpaceToDepth", [Tensor("N 12 4 6")], Attribute.Of("blocksize", 2)));
+    }
+
+    [Fact]
+    public void Spectra_keep_half_of_a_real_signal()
+    {
+        Assert.Equal("N 10 2", Shape("DFT", [Tensor("N 10 1")]));
+        Assert.Equal("N 6 2", Shape("DFT", [Tensor("N 10 1")], Attribute.Of("onesided", 1)));
+        Assert.Equal("N 8 4 2", Shape("DFT", [Tensor("N 10 4 1"), Const(TensorData.Scalar(8L)), Const(TensorData.Scalar(1L))]));
+        Assert.Equal("N 4 9 2", Shape("STFT", [Tensor("N 64 1"), Const(TensorData.Scalar(16L)), Tensor("16")]));
+        Assert.Equal("17 8", Shape("MelWeightMatrix", [Const(TensorData.Scalar(8L)), Const(TensorData.Scalar(32L)), Tensor(""), Tensor(""), Tensor("")]));
+        Assert.Equal("32", Shape("HannWindow", [Const(TensorData.Scalar(32L))]));
+    }
+
+    [Theory]
+    [InlineData("none", "N 7")]
+    [InlineData("mean", "")]
+    public void Losses_are_scalars_unless_they_are_not_reduced(string reduction, string expected)
+    {
+        var node = Node("SoftmaxCrossEntropyLoss", 2, [Tensor("N 5 7"), Tensor("N 7", ElementType.Int64)], Attribute.Of("reduction", reduction));
+        Assert.Equal($"{expected}, N 5 7", Shapes(node));
+        Assert.Throws<ModelException>(() => Node("NegativeLogLikelihoodLoss", [Tensor("2 5 7"), Tensor("2 5", ElementType.Int64)]));
+    }
+
+    [Fact]
+    public void Indices_shape_what_they_gather()
+    {
+        Assert.Equal("A 2 3 C", Shape("Gather", [Tensor("A B C"), Tensor("2 3", ElementType.Int64)], Attribute.Of("axis", 1)));
+        Assert.Equal("5 C", Shape("GatherND", [Tensor("A B C"), Tensor("5 2", ElementType.Int64)]));
+        Assert.Equal("A 5 C", Shape("GatherND", [Tensor("A B C"), Tensor("A 5 1", ElementType.Int64)], Attribute.Of("batch_dims", 1)));
+        Assert.Equal("N 9 T", Shape("OneHot", [Tensor("N T", ElementType.Int64), Const(TensorData.FromFloats([1], [9])), Tensor("2")], Attribute.Of("axis", 1)));
+        Assert.Equal("N 3, N 3", Shapes(Node("TopK", 2, [Tensor("N 8"), Ints(3)])));
+        Assert.Equal("3 ?", Shape("NonZero", [Tensor("A B C")]));
+        Assert.Equal("? 3", Shape("NonMaxSuppression", [Tensor("1 6 4"), Tensor("1 1 6")]));
+        Assert.Equal("?, ?, 12, ?", Shapes(Node("Unique", 4, [Tensor("3 4")])));
+        Assert.Throws<ModelException>(() => Node("Gather", [Tensor("2 3"), Tensor("1", ElementType.Int64)], Attribute.Of("axis", 2)));
+    }
+
+    [Fact]
+    public void Batch_normalisation_in_training_also_gives_its_statistics()
+    {
+        Value[] inputs = [Tensor("N 4 8 8"), Tensor("4"), Tensor("4"), Tensor("4"), Tensor("4")];
+        Assert.Equal("N 4 8 8, 4, 4", Shapes(Node("BatchNormalization", 3, inputs, Attribute.Of("training_mode", 1))));
+        Assert.Throws<ModelException>(() => Node("BatchNormalization", [Tensor("N 5 8 8"), .. inputs[1..]]));
+        Assert.Equal("N T 8, N 1 1, N 1 1", Shapes(Node("LayerNormalization", 3, [Tensor("N T 8"), Tensor("T 8")], Attribute.Of("axis", 1))));
+    }
+
+    [Fact]
+    public void Every_standard_operator_on_tensors_is_known()
+    {
+        // Sequences and optionals are left unknown; Upsample is lifted to Resize.
+        string[] others = ["ConcatFromSequence", "Optional", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceMap", "SplitToSequence", "Upsample"];
+        Assert.Equal(others, StandardOperators.Names.Except(GraphRewriter.Inference.ShapeInference.Operators, StringComparer.Ordinal).Order(StringComparer.Ordinal), StringComparer.Ordinal);
     }
 
     [Fact]
