@@ -26,9 +26,9 @@ static class ConstantArithmetic
         Binary("Mul", (a, b) => unchecked(a * b), (a, b) => a * b),
         // Integer division truncates; by zero it has no result.
         Binary("Div", (a, b) => b == 0 ? null : b == -1 ? unchecked(-a) : a / b, (a, b) => a / b),
-        Binary("Max", (a, b) => Math.Max(a, b), Math.Max),
-        Binary("Min", (a, b) => Math.Min(a, b), Math.Min),
-        Binary("Sum", null, (a, b) => a + b),
+        Binary("Max", (a, b) => Math.Max(a, b), Math.Max, least: 1),
+        Binary("Min", (a, b) => Math.Min(a, b), Math.Min, least: 1),
+        Binary("Sum", null, (a, b) => a + b, least: 1),
         Binary("And", (a, b) => a & b, null),
         Binary("Or",  (a, b) => a | b, null),
         Binary("Xor", (a, b) => a ^ b, null),
@@ -51,11 +51,14 @@ static class ConstantArithmetic
     static ConstantRule Unary(string op, Func<long, long>? integers, Func<double, double>? floats) => new(op, 1, (in x) =>
     {
         var data = x.Constant(0)!;
-        if (data.Type.IsFloat && floats is not null) x.Evaluated(0, TensorData.FromNumbers(data.Type, [.. data.Dims], Array.ConvertAll(data.ToDoubles(), v => floats(v))));
-        else if (IsWhole(data.Type) && integers is not null) x.Evaluated(0, SmallTensor.OfIntegers(data.Type, [.. data.Dims], Array.ConvertAll(data.ToInt64s(), v => integers(v))));
+        long[] dims = [.. data.Dims];
+        if (data.Type.IsFloat && floats is not null)
+            x.Evaluated(0, TensorData.FromNumbers(data.Type, dims, Array.ConvertAll(data.ToDoubles(), v => floats(v))));
+        else if (IsWhole(data.Type) && integers is not null)
+            x.Evaluated(0, SmallTensor.OfIntegers(data.Type, dims, Array.ConvertAll(data.ToInt64s(), v => integers(v))));
     });
 
-    static ConstantRule Binary(string op, Func<long, long, long?>? integers, Func<double, double, double>? floats) => new(op, op is "Sum" or "Max" or "Min" ? 1 : 2, (in x) =>
+    static ConstantRule Binary(string op, Func<long, long, long?>? integers, Func<double, double, double>? floats, int least = 2) => new(op, least, (in x) =>
     {
         var result = x.Constant(0)!;
         for (var i = 1; i < x.InputCount && result is not null; i++) result = x.Constant(i) is { } next ? Combine(result, next, integers, floats) : null;
@@ -136,7 +139,8 @@ static class ConstantArithmetic
         // The exponent may be of another type; as float64 it keeps its value.
         var exponent = b.Type == a.Type ? b : TensorData.FromNumbers(ElementType.Float64, [.. b.Dims], b.ToDoubles());
         var number = b.Type == a.Type ? a : TensorData.FromNumbers(ElementType.Float64, [.. a.Dims], a.ToDoubles());
-        if (Combine(number, exponent, null, Math.Pow) is { } result) x.Evaluated(0, result.Type == a.Type ? result : TensorData.FromNumbers(a.Type, [.. result.Dims], result.ToDoubles()));
+        if (Combine(number, exponent, null, Math.Pow) is not { } result) return;
+        x.Evaluated(0, result.Type == a.Type ? result : TensorData.FromNumbers(a.Type, [.. result.Dims], result.ToDoubles()));
     }
 
     static long? IntegerPower(long number, long exponent)

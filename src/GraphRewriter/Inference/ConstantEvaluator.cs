@@ -13,7 +13,8 @@ delegate void EvaluateConstants(in InferenceContext x);
 readonly record struct ConstantRule(string OpType, int Required, EvaluateConstants Evaluate);
 
 /// <summary>
-/// Evaluates small nodes whose inputs are constants: the shape arithmetic of exporters and the constants around it. Integers wrap and divide as in the runtimes, floats are
+/// Evaluates small nodes whose inputs are constants: the shape arithmetic of exporters and the constants around it. Integers wrap and divide as in the
+/// runtimes, floats are
 /// computed in float64 and rounded to their type.
 /// </summary>
 static class ConstantEvaluator

@@ -171,7 +171,8 @@ static class ConstantMovement
     static void GatherNd(in InferenceContext x)
     {
         var data = x.Constant(0)!;
-        if (x.Constant(1) is not { Dims.Count: > 0 } || x.Integers(1) is not { } indices || x.Node.Int("batch_dims") != 0 || x.Node.Output.Shape is not { IsStatic: true } shape) return;
+        if (x.Constant(1) is not { Dims.Count: > 0 } || x.Integers(1) is not { } indices) return;
+        if (x.Node.Int("batch_dims") != 0 || x.Node.Output.Shape is not { IsStatic: true } shape) return;
         var starts = Starts(x, data, indices, out var inner);
         var places = new int[starts.Length * inner];
         for (var i = 0; i < places.Length; i++) places[i] = starts[i / inner] + i % inner;
@@ -181,7 +182,8 @@ static class ConstantMovement
     static void ScatterNd(in InferenceContext x)
     {
         var (data, updates) = (x.Constant(0)!, x.Constant(2)!);
-        if (x.Constant(1) is not { Dims.Count: > 0 } || x.Integers(1) is not { } indices || updates.Type != data.Type || x.Node.String("reduction", "none") is not "none") return;
+        if (x.Constant(1) is not { Dims.Count: > 0 } || x.Integers(1) is not { } indices) return;
+        if (updates.Type != data.Type || x.Node.String("reduction", "none") is not "none") return;
         var starts = Starts(x, data, indices, out var inner);
         var width = inner * data.Type.Bits / 8;
         var bytes = data.Bytes.ToArray();

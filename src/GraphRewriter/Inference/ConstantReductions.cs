@@ -38,8 +38,10 @@ static class ConstantReductions
         var places = SmallTensor.Places(dims, strides);
         // Nothing to take the maximum of.
         if (places.Length == 0 && start is null) return;
-        if (data.Type.IsFloat) x.Evaluated(0, TensorData.FromNumbers(data.Type, shape.ToArray(), Fold(data.ToDoubles(), places, step, floats, start ?? 0, start is null)));
-        else if (data.Type is not ElementType.UInt64 and not ElementType.Bool) x.Evaluated(0, SmallTensor.OfIntegers(data.Type, shape.ToArray(), Fold(data.ToInt64s(), places, step, integers, start ?? 0, start is null)));
+        if (data.Type.IsFloat)
+            x.Evaluated(0, TensorData.FromNumbers(data.Type, shape.ToArray(), Fold(data.ToDoubles(), places, step, floats, start ?? 0, start is null)));
+        else if (data.Type is not ElementType.UInt64 and not ElementType.Bool)
+            x.Evaluated(0, SmallTensor.OfIntegers(data.Type, shape.ToArray(), Fold(data.ToInt64s(), places, step, integers, start ?? 0, start is null)));
     }
 
     static T[] Fold<T>(T[] values, int[] places, int count, Func<T, T, T> combine, T start, bool startsWithFirst)
@@ -108,8 +110,10 @@ static class ConstantReductions
         var axis = x.Axis(at[0], dims.Length);
         var (exclusive, reverse) = (x.Node.Int("exclusive") != 0, x.Node.Int("reverse") != 0);
         var (inner, length) = (SmallTensor.Strides(dims)[axis], (int)dims[axis]);
-        if (data.Type.IsFloat) x.Evaluated(0, TensorData.FromNumbers(data.Type, dims, Accumulate(data.ToDoubles(), inner, length, exclusive, reverse)));
-        else if (data.Type is ElementType.Int64 or ElementType.Int32) x.Evaluated(0, SmallTensor.OfIntegers(data.Type, dims, Accumulate(data.ToInt64s(), inner, length, exclusive, reverse)));
+        if (data.Type.IsFloat)
+            x.Evaluated(0, TensorData.FromNumbers(data.Type, dims, Accumulate(data.ToDoubles(), inner, length, exclusive, reverse)));
+        else if (data.Type is ElementType.Int64 or ElementType.Int32)
+            x.Evaluated(0, SmallTensor.OfIntegers(data.Type, dims, Accumulate(data.ToInt64s(), inner, length, exclusive, reverse)));
     }
 
     static T[] Accumulate<T>(T[] values, int inner, int length, bool exclusive, bool reverse) where T : struct, System.Numerics.INumber<T>

@@ -90,7 +90,8 @@ static class ControlFlowRules
         var axes = x.Node.Ints("scan_input_axes");
         var outputAxes = x.Node.Ints("scan_output_axes");
         if (axes is not null && axes.Length != scanned) throw x.Conflict($"{axes.Length} axes for {scanned} scanned inputs");
-        if (outputAxes is not null && outputAxes.Length != x.Node.Outputs.Count - carried) throw x.Conflict($"{outputAxes.Length} axes for {x.Node.Outputs.Count - carried} scanned outputs");
+        if (outputAxes is not null && outputAxes.Length != x.Node.Outputs.Count - carried)
+            throw x.Conflict($"{outputAxes.Length} axes for {x.Node.Outputs.Count - carried} scanned outputs");
         for (var i = 0; i < scanned; i++)
         {
             if (x.ShapeOf(carried + i) is not { } shape)
@@ -104,7 +105,8 @@ static class ControlFlowRules
         }
         InferBody(x, body, firstInput: 0, firstOutput: 0, carried, firstValue: 0);
         for (var i = 0; i < carried; i++) Carry(x, i, body.Inputs[i]);
-        for (var i = carried; i < x.Node.Outputs.Count && i < body.Outputs.Count; i++) Stack(x, i, body.Outputs[i], length, outputAxes is null ? 0 : outputAxes[i - carried]);
+        for (var i = carried; i < x.Node.Outputs.Count && i < body.Outputs.Count; i++)
+            Stack(x, i, body.Outputs[i], length, outputAxes is null ? 0 : outputAxes[i - carried]);
     }
 
     static void Declare(Value value, ElementType type, Shape? shape)

@@ -26,7 +26,8 @@ static class ConvolutionRules
         if (input is null) return w is not { Rank: >= 3 } ? null : Shape.OfRank(w.Rank).With(1, w[0]);
         if (input.Rank < 3 || (w is not null && w.Rank != input.Rank)) throw x.Conflict("the ranks do not belong to a convolution");
         var group = x.Node.Int("group", 1);
-        if (w is not null && !DimArithmetic.TryUnify(input[1], DimArithmetic.Multiply(w[1], group), out _)) throw x.Conflict($"the weight's channels times {group} group(s) are not the input's");
+        if (w is not null && !DimArithmetic.TryUnify(input[1], DimArithmetic.Multiply(w[1], group), out _))
+            throw x.Conflict($"the weight's channels times {group} group(s) are not the input's");
         if (w is not null && w[0].IsKnown && (group <= 0 || w[0].Size % group != 0)) throw x.Conflict($"the output channels do not divide into {group} groups");
         var window = new SlidingWindow(x, input.Rank - 2, w);
         var dims = new Dim[input.Rank];

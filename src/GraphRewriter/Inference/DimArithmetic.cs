@@ -11,7 +11,8 @@ static class DimArithmetic
     const string MinusOneSymbol = "-1";
 
     /// <summary>
-    /// The number -1 among dimensions used as contents, where it asks Reshape to work a dimension out. <see cref="Dim"/> has no negative numbers, so it is a symbol of its own.
+    /// The number -1 among dimensions used as contents, where it asks Reshape to work a dimension out. <see cref="Dim"/> has no negative numbers, so it is a
+    /// symbol of its own.
     /// </summary>
     public static Dim MinusOne => new(-1, MinusOneSymbol);
 

@@ -51,7 +51,8 @@ static class DimEvaluator
     static void State(in InferenceContext x, Value output, ImmutableArray<Dim> dims)
     {
         var isScalar = output.Shape!.Rank == 0;
-        if (isScalar ? dims.Length != 1 : output.Shape[0].IsKnown && output.Shape[0].Size != dims.Length) throw x.Conflict($"{dims.Length} elements for output '{output.Name}'");
+        if (isScalar ? dims.Length != 1 : output.Shape[0].IsKnown && output.Shape[0].Size != dims.Length)
+            throw x.Conflict($"{dims.Length} elements for output '{output.Name}'");
         var numbers = new long[dims.Length];
         var (all, any) = (true, false);
         for (var i = 0; i < dims.Length; i++)
@@ -76,7 +77,8 @@ static class DimEvaluator
     static ImmutableArray<Dim> Same(in InferenceContext x) => x.Contents(0);
 
     static ImmutableArray<Dim> Cast(in InferenceContext x) =>
-        x.TypeOf(0) is ElementType.Int64 or ElementType.Int32 or ElementType.Bool && x.Node.Output.Type is ElementType.Int64 or ElementType.Int32 ? x.Contents(0) : default;
+        x.TypeOf(0) is ElementType.Int64 or ElementType.Int32 or ElementType.Bool && x.Node.Output.Type is ElementType.Int64 or ElementType.Int32
+            ? x.Contents(0) : default;
 
     static ImmutableArray<Dim> Gather(in InferenceContext x)
     {
@@ -155,7 +157,8 @@ static class DimEvaluator
     static Dim Multiply(Dim a, Dim b) => a.Size == 1 ? b : b.Size == 1 ? a : a.Size == 0 || b.Size == 0 ? 0
         : DimArithmetic.TryNumber(a, out var p) && DimArithmetic.TryNumber(b, out var q) ? DimArithmetic.Of(unchecked(p * q)) : SymbolicProduct.Multiply(a, b);
 
-    static Dim Divide(Dim a, Dim b) => b.Size > 0 && !DimArithmetic.TryNumber(a, out _) ? DimArithmetic.Divide(a, b.Size) : Numbers(a, b, (p, q) => q == 0 || (q == -1 && p == long.MinValue) ? null : p / q);
+    static Dim Divide(Dim a, Dim b) => b.Size > 0 && !DimArithmetic.TryNumber(a, out _) ? DimArithmetic.Divide(a, b.Size)
+        : Numbers(a, b, (p, q) => q == 0 || (q == -1 && p == long.MinValue) ? null : p / q);
 
     static Dim AreEqual(Dim a, Dim b)
     {

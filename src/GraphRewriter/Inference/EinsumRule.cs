@@ -2,7 +2,9 @@ using GraphRewriter.Ir;
 
 namespace GraphRewriter.Inference;
 
-/// <summary>Sums of products by an equation, as "bij,bjk->bik": a letter names one size wherever it stands, an ellipsis the dimensions it spans, which broadcast.</summary>
+/// <summary>
+/// Sums of products by an equation, as "bij,bjk->bik": a letter names one size wherever it stands, an ellipsis the dimensions it spans, which broadcast.
+/// </summary>
 static class EinsumRule
 {
     const string Dots = "...";

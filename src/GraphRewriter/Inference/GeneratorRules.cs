@@ -44,7 +44,8 @@ static class GeneratorRules
             x.Out(0, data.Type, data.Shape);
             if (data.Unavailable is null) x.Evaluated(0, data);
         }
-        else if (x.Node.Attributes.GetValueOrDefault("sparse_value")?.Content is SparseTensorData sparse) x.Out(0, sparse.Values.Type, Shape.Of([.. sparse.Dims]));
+        else if (x.Node.Attributes.GetValueOrDefault("sparse_value")?.Content is SparseTensorData sparse)
+            x.Out(0, sparse.Values.Type, Shape.Of([.. sparse.Dims]));
     }
 
     static void ConstantOfShape(in InferenceContext x)

@@ -10,8 +10,11 @@ static class ImageRules
         new("Resize", (in x) => x.Out(0, x.TypeOf(0), Resized(x))),
         new("GridSample", GridSample),
         new("AffineGrid", AffineGrid),
-        new("ImageDecoder", (in x) => x.Out(0, ElementType.UInt8, new Shape(Dim.Unknown, Dim.Unknown, x.Node.String("pixel_format", "RGB") is "Grayscale" ? 1 : 3))),
+        new("ImageDecoder", ImageDecoder),
     ];
+
+    static void ImageDecoder(in InferenceContext x) =>
+        x.Out(0, ElementType.UInt8, new Shape(Dim.Unknown, Dim.Unknown, x.Node.String("pixel_format", "RGB") is "Grayscale" ? 1 : 3));
 
     static Shape? Resized(in InferenceContext x)
     {
@@ -77,7 +80,8 @@ static class ImageRules
             return;
         }
         if (either.Rank < 3) throw x.Conflict("there is nothing to sample");
-        if (input is not null && grid is not null && (grid.Rank != input.Rank || (grid[-1].IsKnown && grid[-1].Size != input.Rank - 2))) throw x.Conflict("the grid does not fit the input's dimensions");
+        if (input is not null && grid is not null && (grid.Rank != input.Rank || (grid[-1].IsKnown && grid[-1].Size != input.Rank - 2)))
+            throw x.Conflict("the grid does not fit the input's dimensions");
         var dims = new Dim[either.Rank];
         for (var i = 2; i < dims.Length; i++) dims[i] = x.DimOf(1, i - 1);
         dims[0] = x.DimOf(0, 0);

@@ -57,7 +57,8 @@ static class IndexingRules
             return;
         }
         var depth = indices[-1].Size;
-        if (batch < 0 || batch >= Math.Min(data.Rank, indices.Rank) || depth < 1 || depth > data.Rank - batch) throw x.Conflict($"indices of {depth} coordinates after {batch} batch axes do not fit");
+        if (batch < 0 || batch >= Math.Min(data.Rank, indices.Rank) || depth < 1 || depth > data.Rank - batch)
+            throw x.Conflict($"indices of {depth} coordinates after {batch} batch axes do not fit");
         var rest = batch + (int)depth;
         var dims = new Dim[indices.Rank - 1 + data.Rank - rest];
         for (var i = 0; i < indices.Rank - 1; i++)
@@ -88,7 +89,8 @@ static class IndexingRules
 
     static void TopK(in InferenceContext x)
     {
-        var shape = x.ShapeOf(0) is { } data ? data.With(x.Axis(x.Node.Int("axis", -1), data.Rank), DimArithmetic.AsSize(x.HasInput(1) ? x.Single(1) : x.Node.Int("k", -1))) : null;
+        var k = DimArithmetic.AsSize(x.HasInput(1) ? x.Single(1) : x.Node.Int("k", -1));
+        var shape = x.ShapeOf(0) is { } data ? data.With(x.Axis(x.Node.Int("axis", -1), data.Rank), k) : null;
         x.Out(0, x.TypeOf(0), shape);
         x.Out(1, ElementType.Int64, shape);
     }

@@ -124,7 +124,8 @@ static class JoiningRules
         }
         var dims = new Dim[target.Length];
         for (var i = 0; i < dims.Length; i++) dims[i] = DimArithmetic.AsSize(target[i]);
-        x.Out(0, x.TypeOf(0), DimArithmetic.Broadcast(shape, new Shape(dims)) ?? throw x.Conflict($"the input does not expand to [{string.Join(", ", target)}]"));
+        var expanded = DimArithmetic.Broadcast(shape, new Shape(dims)) ?? throw x.Conflict($"the input does not expand to [{string.Join(", ", target)}]");
+        x.Out(0, x.TypeOf(0), expanded);
     }
 
     static void Tile(in InferenceContext x)

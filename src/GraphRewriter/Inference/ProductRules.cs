@@ -28,7 +28,8 @@ static class ProductRules
         {
             var fromA = i - batch + Math.Max(a.Rank - 2, 0);
             var fromB = i - batch + Math.Max(b.Rank - 2, 0);
-            if (!DimArithmetic.TryBroadcast(fromA < 0 ? 1 : a[fromA], fromB < 0 ? 1 : b[fromB], out dims[i])) throw x.Conflict("the batch dimensions do not broadcast");
+            if (!DimArithmetic.TryBroadcast(fromA < 0 ? 1 : a[fromA], fromB < 0 ? 1 : b[fromB], out dims[i]))
+                throw x.Conflict("the batch dimensions do not broadcast");
         }
         if (a.Rank > 1) dims[batch] = a[-2];
         if (b.Rank > 1) dims[^1] = b[-1];

@@ -16,9 +16,11 @@ static class RecurrentRules
     {
         var (input, w, r) = (x.ShapeOf(0), x.ShapeOf(1), x.ShapeOf(2));
         if (input is { Rank: not 3 } || w is { Rank: not 3 } || r is { Rank: not 3 }) throw x.Conflict("input and weights have rank 3");
-        if (input is not null && w is not null && !DimArithmetic.TryUnify(input[2], w[2], out _)) throw x.Conflict("the weight has another number of features than the input");
+        if (input is not null && w is not null && !DimArithmetic.TryUnify(input[2], w[2], out _))
+            throw x.Conflict("the weight has another number of features than the input");
         var hidden = x.Node.Has("hidden_size") ? x.Node.Int("hidden_size") : x.DimOf(2, 2);
-        if (w is not null && hidden.IsKnown && w[1].IsKnown && w[1].Size != gates * hidden.Size) throw x.Conflict($"the weight does not hold {gates} gates of {hidden}");
+        if (w is not null && hidden.IsKnown && w[1].IsKnown && w[1].Size != gates * hidden.Size)
+            throw x.Conflict($"the weight does not hold {gates} gates of {hidden}");
         Dim directions = x.Node.String("direction", "forward") is "bidirectional" ? 2 : 1;
         var batchFirst = x.Node.Int("layout") != 0;
         var steps = x.DimOf(0, batchFirst ? 1 : 0);

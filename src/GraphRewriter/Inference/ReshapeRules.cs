@@ -157,17 +157,27 @@ static class ReshapeRules
 
     static void DepthToSpace(in InferenceContext x)
     {
-        var block = x.Node.Int("blocksize");
-        if (x.ShapeOf(0) is not { } shape) x.Out(0, x.TypeOf(0), Shape.OfRank(4));
-        else if (shape.Rank != 4 || block <= 0 || (shape[1].IsKnown && shape[1].Size % (block * block) != 0)) throw x.Conflict($"blocks of {block} do not fit");
-        else x.Out(0, x.TypeOf(0), new Shape(shape[0], DimArithmetic.Divide(shape[1], block * block), DimArithmetic.Multiply(shape[2], block), DimArithmetic.Multiply(shape[3], block)));
+        if (Blocks(x, out var block) is not { } shape) return;
+        if (shape[1].IsKnown && shape[1].Size % (block * block) != 0) throw x.Conflict($"blocks of {block} do not divide the channels");
+        var (height, width) = (DimArithmetic.Multiply(shape[2], block), DimArithmetic.Multiply(shape[3], block));
+        x.Out(0, x.TypeOf(0), new Shape(shape[0], DimArithmetic.Divide(shape[1], block * block), height, width));
     }
 
     static void SpaceToDepth(in InferenceContext x)
     {
-        var block = x.Node.Int("blocksize");
-        if (x.ShapeOf(0) is not { } shape) x.Out(0, x.TypeOf(0), Shape.OfRank(4));
-        else if (shape.Rank != 4 || block <= 0 || (shape[2].IsKnown && shape[2].Size % block != 0) || (shape[3].IsKnown && shape[3].Size % block != 0)) throw x.Conflict($"blocks of {block} do not fit");
-        else x.Out(0, x.TypeOf(0), new Shape(shape[0], DimArithmetic.Multiply(shape[1], block * block), DimArithmetic.Divide(shape[2], block), DimArithmetic.Divide(shape[3], block)));
+        if (Blocks(x, out var block) is not { } shape) return;
+        for (var i = 2; i < 4; i++) if (shape[i].IsKnown && shape[i].Size % block != 0) throw x.Conflict($"blocks of {block} do not divide dimension {i}");
+        var (height, width) = (DimArithmetic.Divide(shape[2], block), DimArithmetic.Divide(shape[3], block));
+        x.Out(0, x.TypeOf(0), new Shape(shape[0], DimArithmetic.Multiply(shape[1], block * block), height, width));
+    }
+
+    // The input's shape, checked; null where it is not known, and then the rank at least is stated.
+    static Shape? Blocks(in InferenceContext x, out long block)
+    {
+        block = x.Node.Int("blocksize");
+        var shape = x.ShapeOf(0);
+        if (shape is { Rank: not 4 } || block is <= 0 or > int.MaxValue) throw x.Conflict($"blocks of {block} do not fit");
+        if (shape is null) x.Out(0, x.TypeOf(0), Shape.OfRank(4));
+        return shape;
     }
 }

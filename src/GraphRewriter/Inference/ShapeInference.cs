@@ -4,7 +4,8 @@ using GraphRewriter.Ir;
 namespace GraphRewriter.Inference;
 
 /// <summary>
-/// Infers types, shapes and the contents of shape arithmetic, for every standard operator at the canonical opset. What cannot be known before a run is left unknown.
+/// Infers types, shapes and the contents of shape arithmetic, for every standard operator at the canonical opset. What cannot be known before a run is left
+/// unknown.
 /// </summary>
 static class ShapeInference
 {
@@ -42,8 +43,10 @@ static class ShapeInference
     }
 
     /// <summary>
-    /// Sets type and shape of a node's outputs, and where they follow from constants or shapes <see cref="Value.Evaluated"/> and <see cref="Value.Dims"/>. The inputs must
-    /// have been inferred. What is known of an output already is kept where inference has nothing to say. Dims of a bool output, which comparing shapes makes, are 0 and 1.
+    /// Sets type and shape of a node's outputs, and where they follow from constants or shapes <see cref="Value.Evaluated"/> and <see cref="Value.Dims"/>.
+    /// The inputs must
+    /// have been inferred. What is known of an output already is kept where inference has nothing to say. Dims of a bool output, which comparing shapes
+    /// makes, are 0 and 1.
     /// </summary>
     /// <exception cref="ModelException">The input shapes provably cannot belong together.</exception>
     public static void Infer(Node node)
@@ -65,7 +68,8 @@ static class ShapeInference
     }
 
     /// <summary>
-    /// Forgets the shapes and contents of everything nodes make, in subgraphs too, so that inference starts from the inputs alone. Needed when input shapes change, as what is
+    /// Forgets the shapes and contents of everything nodes make, in subgraphs too, so that inference starts from the inputs alone. Needed when input shapes
+    /// change, as what is
     /// known of a value outlives its reasons otherwise. Types stay.
     /// </summary>
     public static void Forget(Graph graph)

@@ -49,8 +49,11 @@ static class SignalRules
         x.Out(0, x.TypeOf(0), new Shape(batch, frames, x.Node.Int("onesided", 1) != 0 ? Half(frame) : frame, 2));
     }
 
-    static void MelWeightMatrix(in InferenceContext x) =>
-        x.Out(0, x.TypeAttribute("output_datatype", ElementType.Float32), new Shape(Half(DimArithmetic.AsSize(x.Single(1))), DimArithmetic.AsSize(x.Single(0))));
+    static void MelWeightMatrix(in InferenceContext x)
+    {
+        var (bins, length) = (DimArithmetic.AsSize(x.Single(0)), DimArithmetic.AsSize(x.Single(1)));
+        x.Out(0, x.TypeAttribute("output_datatype", ElementType.Float32), new Shape(Half(length), bins));
+    }
 
     static void Window(in InferenceContext x) =>
         x.Out(0, x.TypeAttribute("output_datatype", ElementType.Float32), new Shape(DimArithmetic.AsSize(x.Single(0))));

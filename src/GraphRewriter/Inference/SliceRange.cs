@@ -25,7 +25,8 @@ readonly ref struct SliceRange
     }
 
     /// <summary>Whether starts, ends and steps have one entry for each axis, as far as they are known.</summary>
-    public bool IsConsistent => (endContents.IsDefault || endContents.Length == startContents.Length) && (steps is null || steps.Length == startContents.Length);
+    public bool IsConsistent =>
+        (endContents.IsDefault || endContents.Length == startContents.Length) && (steps is null || steps.Length == startContents.Length);
 
     /// <summary>The length that an axis is cut to by the entry of the given index.</summary>
     public Dim Length(int index, Dim size)

@@ -4,7 +4,8 @@ using GraphRewriter.Ir;
 namespace GraphRewriter.Inference;
 
 /// <summary>
-/// Products of numbers and symbols, written as symbols of their own: 4 heads times "batch" is "4*batch". Equal products have equal names, so that shapes built of them compare.
+/// Products of numbers and symbols, written as symbols of their own: 4 heads times "batch" is "4*batch". Equal products have equal names, so that shapes
+/// built of them compare.
 /// </summary>
 static class SymbolicProduct
 {

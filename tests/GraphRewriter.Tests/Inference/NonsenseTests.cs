@@ -108,7 +108,7 @@ public sealed class NonsenseTests
         0 => long.MaxValue,
         1 => long.MinValue,
         2 => int.MaxValue,
-        3 => -1,
+        3 => random.Next(2) == 0 ? -1 : 1L << 32,
         4 => -random.Next(6),
         _ => random.Next(5),
     };
