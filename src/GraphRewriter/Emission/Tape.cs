@@ -8,12 +8,13 @@ namespace GraphRewriter.Emission;
 
 /// <summary>
 /// Records the nodes that a pass or a gradient rule emits. Every emitted node is shape-inferred at once; one whose result constant evaluation knows
-/// (shape arithmetic over static shapes) becomes a constant, so that the same rule serves static and dynamic shapes.
+/// (shape arithmetic over static shapes, arithmetic of the tape's own constants) becomes a constant, so that the same rule serves static and dynamic shapes.
 /// </summary>
 public sealed class Tape
 {
     readonly NameScope names;
     readonly Dictionary<(ElementType, string), Value> constants = [];
+    readonly HashSet<Value> own = [];
     readonly Dictionary<Value, Value> shapedLike = [];
 
     /// <summary>Makes a tape whose names do not collide with those of the scope.</summary>
@@ -44,7 +45,7 @@ public sealed class Tape
     {
         var node = Record(opType, attributes, 1, inputs);
         var result = node.Output;
-        if (result.Evaluated is not { } known) return result;
+        if (result.Evaluated is not { } known || !IsFixed(result, inputs)) return result;
         Nodes.RemoveAt(Nodes.Count - 1);
         return Const(known);
     }
@@ -149,7 +150,19 @@ public sealed class Tape
     {
         var value = new Value(FreshName("const"), data.Type, data.Shape) { Data = data };
         Constants.Add(value);
+        own.Add(value);
         return value;
+    }
+
+    /// <summary>
+    /// Whether an evaluated result may become a constant. Floats only where they come from constants of this tape: an initializer of the graph may be a
+    /// parameter, which is fed with other contents later and must keep its gradient.
+    /// </summary>
+    bool IsFixed(Value result, ReadOnlySpan<Value?> inputs)
+    {
+        if (!result.Type.IsFloat) return true;
+        foreach (var input in inputs) if (input is not null && !own.Contains(input)) return false;
+        return true;
     }
 
     Node Record(string opType, Attribute[] attributes, int outputs, ReadOnlySpan<Value?> inputs)
