@@ -37,7 +37,8 @@ static class AdaptOperators
         context.Tape.Constants.Clear();
         model.Opsets[""] = Model.CanonicalOpset;
         model.IrVersion = Model.CanonicalIrVersion;
-        if (!model.Graph.AllNodes().Any(n => string.Equals(n.Domain, MicrosoftDomain, StringComparison.Ordinal))) model.Opsets.Remove(MicrosoftDomain);
+        var used = model.Graph.AllNodes().Select(n => n.Domain).ToHashSet(StringComparer.Ordinal);
+        foreach (var domain in model.Opsets.Keys.Where(d => d.Length > 0 && !used.Contains(d)).ToList()) model.Opsets.Remove(domain);
     }
 
     static void Sweep(PassContext context, Graph graph)

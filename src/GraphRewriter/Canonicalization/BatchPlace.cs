@@ -1,4 +1,4 @@
-using System.Globalization;
+using GraphRewriter.Inference;
 using GraphRewriter.Ir;
 
 namespace GraphRewriter.Canonicalization;
@@ -12,18 +12,19 @@ readonly record struct BatchPlace(int Axis, long PerSample)
     const string Symbol = "#batch";
 
     /// <summary>The dimension of batch × <paramref name="perSample"/> elements.</summary>
-    public static Dim Dim(long perSample) => new(-1, perSample == 1 ? Symbol : string.Create(CultureInfo.InvariantCulture, $"{Symbol}*{perSample}"));
+    public static Dim Dim(long perSample) => SymbolicProduct.Of(perSample, [Symbol]);
 
-    /// <summary>The place of a value; null where no axis counts samples, or more than one does.</summary>
+    /// <summary>The place of a value; null where no axis counts samples, or more than one does, or samples are counted together with something unknown.</summary>
     public static BatchPlace? Of(Value? value)
     {
         if (value?.Shape is not { } shape) return null;
         BatchPlace? found = null;
         for (var i = 0; i < shape.Rank; i++)
         {
-            if (shape[i].Symbol is not { } symbol || !symbol.StartsWith(Symbol, StringComparison.Ordinal)) continue;
-            if (found is not null) return null;
-            found = new BatchPlace(i, symbol.Length == Symbol.Length ? 1 : long.Parse(symbol.AsSpan(Symbol.Length + 1), CultureInfo.InvariantCulture));
+            var symbols = new List<string>();
+            if (!SymbolicProduct.TryFactor(shape[i], symbols, out var number) || !symbols.Contains(Symbol, StringComparer.Ordinal)) continue;
+            if (found is not null || symbols.Count > 1) return null;
+            found = new BatchPlace(i, number);
         }
         return found;
     }

@@ -42,6 +42,7 @@ sealed class BatchProof(PassContext context, Graph graph, IReadOnlyDictionary<Va
         {
             culprit = node;
             if (BatchMixing.Objection(node) is { } does) return $"{node.OpType} '{node.LogicalName}' {does}";
+            if (node.Is("Reshape") && !repaired.Contains(node) && Target(node) is { } target && BatchPlace.Of(node.Output) != target.Place) return $"Reshape '{node.LogicalName}' does not keep samples apart";
         }
         culprit = null;
         foreach (var output in graph.Outputs) if (BatchPlace.Of(output) is not { PerSample: 1 }) return $"output '{output.Name}' does not count samples";
@@ -57,31 +58,32 @@ sealed class BatchProof(PassContext context, Graph graph, IReadOnlyDictionary<Va
         _ => false,
     };
 
-    /// <summary>
-    /// The elements of a Reshape keep their order. Where the numbers before the place p of the target make up what lies before the samples, and those from p on one sample's share,
-    /// place p counts samples.
-    /// </summary>
     bool RepairReshape(Node node)
     {
-        if (node.Int("allowzero") != 0 || node.Inputs[0] is not { Shape: { } from } input || BatchPlace.Of(input) is not { } place || node.Input(1)?.Constant is not { Unavailable: null } target) return false;
+        if (Target(node) is not { } target) return false;
+        var copied = BatchPlace.Of(node.Inputs[0]) == target.Place;
+        // 0 copies the input's dimension; else the place is the one that is inferred.
+        node.Inputs[1] = Constant(tape.Ints([.. target.Dims.Select((d, i) => i != target.Place.Axis ? d : copied ? 0 : -1)]));
+        hints[node.Output] = new Shape(target.Dims.Select((d, i) => i == target.Place.Axis ? BatchPlace.Dim(target.Place.PerSample) : d));
+        return true;
+    }
+
+    /// <summary>
+    /// Where a Reshape with a constant target puts the samples. Its elements keep their order: where the numbers before a place of the target make up what lies before the
+    /// samples, and those from there on one sample's share, the place counts samples. The input's own place comes first.
+    /// </summary>
+    (long[] Dims, BatchPlace Place)? Target(Node node)
+    {
+        if (node.Int("allowzero") != 0 || node.Inputs[0] is not { Shape: { } from } input || BatchPlace.Of(input) is not { } place || node.Input(1)?.Constant is not { Unavailable: null } target) return null;
         var before = new Shape(from.Take(place.Axis)).ElementCount;
         var after = new Shape(from.Skip(place.Axis + 1)).ElementCount;
-        if (before <= 0 || after <= 0) return false;
-        var given = target.ToInt64s();
-        var filed = from.Select((d, i) => i == place.Axis ? size * place.PerSample : d.Size).ToArray();
-        if (Resolve(given, filed) is not { } dims) return false;
+        if (before <= 0 || after <= 0 || Resolve(target.ToInt64s(), [.. from.Select((d, i) => i == place.Axis ? size * place.PerSample : d.Size)]) is not { } dims) return null;
         foreach (var p in Enumerable.Range(0, dims.Length).OrderBy(i => i != place.Axis))
         {
             var perSample = dims[p] / size;
-            if (dims[p] % size != 0 || Product(dims[..p]) != before || perSample * Product(dims[(p + 1)..]) != place.PerSample * after) continue;
-            // 0 copies the input's dimension; else the place is the one that is inferred.
-            var copied = p == place.Axis && perSample == place.PerSample;
-            for (var i = 0; i < given.Length; i++) given[i] = i == p ? copied ? 0 : -1 : dims[i];
-            node.Inputs[1] = Constant(tape.Ints(given));
-            hints[node.Output] = new Shape(dims.Select((d, i) => i == p ? BatchPlace.Dim(perSample) : d));
-            return true;
+            if (dims[p] % size == 0 && Product(dims[..p]) == before && perSample * Product(dims[(p + 1)..]) == place.PerSample * after) return (dims, new BatchPlace(p, perSample));
         }
-        return false;
+        return null;
     }
 
     /// <summary>The target with 0 and -1 resolved for the input's dimensions; null where it does not fit.</summary>

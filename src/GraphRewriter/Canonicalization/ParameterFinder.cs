@@ -48,7 +48,7 @@ sealed class ParameterFinder
         for (var i = 0; i < node.Inputs.Count; i++)
         {
             if (node.Inputs[i] is not { } input) continue;
-            foreach (var root in ParameterSlots.Roots(input))
+            foreach (var root in WeightRoots(input))
                 if (found.TryGetValue(root, out var uses))
                     foreach (var use in uses) if (use.Node == node && use.Input == i) yield return use;
         }
@@ -80,12 +80,15 @@ sealed class ParameterFinder
         }
     }
 
+    /// <summary>The initializers that a weight is made of, or computed from.</summary>
+    static IReadOnlyList<Value> WeightRoots(Value value) => ParameterSlots.Roots(value) is { Count: > 0 } roots ? roots : ParameterSlots.Factors(value);
+
     void InspectSlot(Node node, int input, ParameterRole role)
     {
         if (node.Input(input) is not { IsFloat: true } value) return;
-        var roots = ParameterSlots.Roots(value);
+        var roots = WeightRoots(value);
         if (roots.Count == 0) return;
-        if (role is LinearWeight && node.Inputs.Where((v, i) => i != input && v is not null && (i < 2 || node.Is("Einsum"))).All(v => v!.Constant is not null)) return;
+        if (role is LinearWeight && node.Inputs.Where((v, i) => i != input && v is not null && (i < 2 || node.Is("Einsum"))).All(v => v!.Constant is not null || WeightRoots(v).Count > 0)) return;
         if (role is NormalizationScale or NormalizationShift && IsPlaceholder(node, input, roots)) return;
         if (role is RecurrentState && roots.All(r => IsFilledWith(r, 0))) return;
         if (role is ConvolutionWeight or LinearWeight && IsFrontEnd(node, input)) role = FrontEnd;
@@ -114,7 +117,7 @@ sealed class ParameterFinder
             if (node.Inputs[i] is not { IsFloat: true } value) continue;
             var roots = ParameterSlots.Roots(value);
             if (roots.Count == 0 || roots.All(r => r.Data!.Count < 2)) continue;
-            var others = node.Inputs.Where((v, k) => k != i && v is not null && ParameterSlots.Roots(v).Count == 0 && v.Constant is null).ToList();
+            var others = node.Inputs.Where((v, k) => k != i && v is not null && WeightRoots(v).Count == 0 && v.Constant is null).ToList();
             if (others.Count == 0) continue;
             var isSum = node.OpType is "Add" or "Sub" or "Sum";
             if (isSum && roots.All(IsAdditiveMask)) continue;

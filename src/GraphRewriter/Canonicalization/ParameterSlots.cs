@@ -54,6 +54,26 @@ static class ParameterSlots
         return producer.OpType is "Gather" or "GatherElements" && producer.Input(1)?.Constant is null ? [] : Roots(viewed);
     }
 
+    /// <summary>
+    /// The float initializers of more than one element from which a weight is computed (weight normalisation, products of factors); none where the value depends on an input.
+    /// </summary>
+    internal static IReadOnlyList<Value> Factors(Value value)
+    {
+        var factors = new List<Value>();
+        return Collect(value, factors, []) ? factors : [];
+    }
+
+    static bool Collect(Value value, List<Value> factors, HashSet<Value> seen)
+    {
+        if (!seen.Add(value)) return true;
+        if (value.Data is { } data)
+        {
+            if (value.IsFloat && data.Count > 1) factors.Add(value);
+            return true;
+        }
+        return value.Producer is { } producer && !producer.Subgraphs.Any() && producer.Inputs.All(i => i is null || Collect(i, factors, seen));
+    }
+
     /// <summary>Whether a value reaches its consumers unchanged but for its look; used to look behind Transpose, Reshape and their like on the data path.</summary>
     internal static Value BehindViews(Value value)
     {

@@ -150,4 +150,23 @@ public class FindParametersTests
 
         Assert.Equal(["table Embedding", "positions FrontEnd (frozen)"], canonical.Roles());
     }
+
+    [Fact]
+    public void A_weight_computed_from_factors_gives_the_factors()
+    {
+        var canonical = Canonical.Of("""
+            opset 13
+            input x f32[2,3]
+            const v f32[4,3] = seeded
+            const g f32[4,1] = seeded
+            norm = ReduceL2(v) axes=[1]
+            unit = Div(v, norm)
+            w = Mul(unit, g)
+            y = Gemm(x, w) transB=1
+            output y
+            """);
+
+        Assert.Equal(["v LinearWeight", "g LinearWeight"], canonical.Roles());
+        Assert.Equal("ReduceL2 Div Mul Gemm", canonical.Operators());
+    }
 }
