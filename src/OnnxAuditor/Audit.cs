@@ -5,7 +5,6 @@ using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Proxies;
 using OnnxAuditor.Reports;
-using OnnxAuditor.Rules;
 
 namespace OnnxAuditor;
 

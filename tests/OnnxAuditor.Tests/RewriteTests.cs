@@ -1,9 +1,7 @@
-using GraphRewriter.Gradients;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Tests.Commands;
-using Testing;
 using Xunit;
 
 namespace OnnxAuditor.Tests;

@@ -16,7 +16,11 @@ sealed class AuditOptionSet
 
     static readonly Dictionary<string, Initialization> Laws = new(StringComparer.Ordinal)
     {
-        ["pytorch"] = Initialization.PyTorch, ["kaiming"] = Initialization.Kaiming, ["xavier"] = Initialization.Xavier, ["normal"] = Initialization.Normal, ["orthogonal"] = Initialization.Orthogonal,
+        ["pytorch"] = Initialization.PyTorch,
+        ["kaiming"] = Initialization.Kaiming,
+        ["xavier"] = Initialization.Xavier,
+        ["normal"] = Initialization.Normal,
+        ["orthogonal"] = Initialization.Orthogonal,
     };
 
     /// <summary>What BatchNormalization may use, by name.</summary>
@@ -25,7 +29,11 @@ sealed class AuditOptionSet
     /// <summary>The losses, by name.</summary>
     internal static readonly Dictionary<string, LossKind> Losses = new(StringComparer.Ordinal)
     {
-        ["auto"] = LossKind.Auto, ["cross-entropy"] = LossKind.CrossEntropy, ["mse"] = LossKind.Mse, ["bce"] = LossKind.Bce, ["sum"] = LossKind.Sum,
+        ["auto"] = LossKind.Auto,
+        ["cross-entropy"] = LossKind.CrossEntropy,
+        ["mse"] = LossKind.Mse,
+        ["bce"] = LossKind.Bce,
+        ["sum"] = LossKind.Sum,
     };
 
     readonly Option<string> device = new("--device") { Description = "Where to run: auto (the fastest there is), cpu, cuda, cuda:1 or any provider that ONNX Runtime offers", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
@@ -99,7 +107,7 @@ sealed class AuditOptionSet
         return list;
     }
 
-    static IReadOnlyList<string> ProxyIds(string list)
+    static string[] ProxyIds(string list)
     {
         string[] words = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         if (words is ["all"]) return [.. ProxyRegistry.All.Select(p => p.Id)];

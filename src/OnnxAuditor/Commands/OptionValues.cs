@@ -85,8 +85,15 @@ static class OptionValues
         var (number, unit) = Split(text);
         var factor = unit.ToUpperInvariant() switch
         {
-            "" or "B" => 1, "KIB" => 1L << 10, "MIB" => 1L << 20, "GIB" => 1L << 30, "TIB" => 1L << 40,
-            "KB" => 1e3, "MB" => 1e6, "GB" => 1e9, "TB" => 1e12,
+            "" or "B" => 1,
+            "KIB" => 1L << 10,
+            "MIB" => 1L << 20,
+            "GIB" => 1L << 30,
+            "TIB" => 1L << 40,
+            "KB" => 1e3,
+            "MB" => 1e6,
+            "GB" => 1e9,
+            "TB" => 1e12,
             _ => double.NaN,
         };
         return number * factor is >= 1 and < 9e18 and var total ? (long)total : throw new UsageException($"'{text}' is no size: give a positive number with B, KiB, MiB, GiB, KB, MB or GB, such as 4GiB.");

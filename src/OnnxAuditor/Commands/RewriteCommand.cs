@@ -7,7 +7,9 @@ static class RewriteCommand
 {
     static readonly Dictionary<string, GradientTargets> Targets = new(StringComparer.Ordinal)
     {
-        ["weights"] = GradientTargets.Weights, ["inputs"] = GradientTargets.Inputs, ["activations"] = GradientTargets.Activations,
+        ["weights"] = GradientTargets.Weights,
+        ["inputs"] = GradientTargets.Inputs,
+        ["activations"] = GradientTargets.Activations,
     };
 
     /// <summary>Makes the command.</summary>

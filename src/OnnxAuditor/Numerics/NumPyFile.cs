@@ -18,9 +18,18 @@ static partial class NumPyFile
     /// <summary>Element types by NumPy's code without the byte order.</summary>
     static readonly Dictionary<string, ElementType> Types = new(StringComparer.Ordinal)
     {
-        ["f2"] = ElementType.Float16, ["f4"] = ElementType.Float32, ["f8"] = ElementType.Float64, ["b1"] = ElementType.Bool,
-        ["i1"] = ElementType.Int8, ["i2"] = ElementType.Int16, ["i4"] = ElementType.Int32, ["i8"] = ElementType.Int64,
-        ["u1"] = ElementType.UInt8, ["u2"] = ElementType.UInt16, ["u4"] = ElementType.UInt32, ["u8"] = ElementType.UInt64,
+        ["f2"] = ElementType.Float16,
+        ["f4"] = ElementType.Float32,
+        ["f8"] = ElementType.Float64,
+        ["b1"] = ElementType.Bool,
+        ["i1"] = ElementType.Int8,
+        ["i2"] = ElementType.Int16,
+        ["i4"] = ElementType.Int32,
+        ["i8"] = ElementType.Int64,
+        ["u1"] = ElementType.UInt8,
+        ["u2"] = ElementType.UInt16,
+        ["u4"] = ElementType.UInt32,
+        ["u8"] = ElementType.UInt64,
     };
 
     static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
@@ -53,17 +62,17 @@ static partial class NumPyFile
         {
             return read();
         }
-        catch (EndOfStreamException)
+        catch (EndOfStreamException e)
         {
-            throw new FormatException($"'{path}' ends before its data do.");
+            throw new FormatException($"'{path}' ends before its data do.", e);
         }
         catch (InvalidDataException e)
         {
-            throw new FormatException($"'{path}' is no .npz file: {e.Message}");
+            throw new FormatException($"'{path}' is no .npz file: {e.Message}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FormatException($"'{path}' cannot be read: {e.Message}");
+            throw new FormatException($"'{path}' cannot be read: {e.Message}", e);
         }
     }
 

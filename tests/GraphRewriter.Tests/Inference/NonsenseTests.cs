@@ -29,7 +29,7 @@ public sealed class NonsenseTests
         ("direction", ["bidirectional", "x"]),
     ];
 
-        [Theory]
+    [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]

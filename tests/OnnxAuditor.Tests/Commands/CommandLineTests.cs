@@ -1,6 +1,5 @@
 using GraphRewriter.Ir;
 using OnnxAuditor.Commands;
-using Testing;
 using Xunit;
 
 namespace OnnxAuditor.Tests.Commands;

@@ -2,7 +2,6 @@ using System.Text.Json;
 using OnnxAuditor.Commands;
 using OnnxAuditor.Proxies;
 using OnnxAuditor.Rules;
-using Testing;
 using Xunit;
 
 namespace OnnxAuditor.Tests.Commands;

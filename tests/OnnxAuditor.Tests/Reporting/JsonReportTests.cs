@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NJsonSchema;
 using OnnxAuditor.Reporting;
-using Testing;
 using Xunit;
 
 namespace OnnxAuditor.Tests.Reporting;

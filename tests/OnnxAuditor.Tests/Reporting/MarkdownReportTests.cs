@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using OnnxAuditor.Reporting;
 using OnnxAuditor.Reports;
-using Testing;
 using Xunit;
 
 namespace OnnxAuditor.Tests.Reporting;
