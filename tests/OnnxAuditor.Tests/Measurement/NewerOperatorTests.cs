@@ -57,7 +57,7 @@ public sealed class NewerOperatorTests
         graph.Outputs.AddRange(targets.Select(t => result.Gradients[t]).Distinct().Where(g => g != cotangent));
         using var executor = new OrtExecutor(canonical.Model, new OrtSettings(Threads: 1));
         string[] names = [.. graph.Outputs.Select(o => o.Name)];
-        var found = names.Zip(executor.Run(feeds, names)).ToDictionary(r => r.First, r => r.Second, StringComparer.Ordinal);
+        var found = names.Zip(executor.Run(feeds, names, TestContext.Current.CancellationToken)).ToDictionary(r => r.First, r => r.Second, StringComparer.Ordinal);
         AssertClose("output", Array(archive, meta.GetProperty("output").GetString()!), found[output.Name]);
         for (var i = 0; i < expected.Count; i++)
         {
