@@ -41,7 +41,7 @@ static class ActivationScaleDrift
     {
         if (context is not { Run: { } run, CanonicalView: { } view }) yield break;
         var points = run.Layers
-            .Where(l => l.Layer.Kind is LayerKind.Convolution or LayerKind.Linear && l.Moments is { Variance: > 0 and < double.PositiveInfinity } && !GoesIntoNorm(view, l.Layer.Output))
+            .Where(l => l.Layer.Kind is LayerKind.Convolution or LayerKind.Linear && l.Moments is { Variance: > 0 and < double.PositiveInfinity } && view.Own(l.Layer.Output) is { } output && !GoesIntoNorm(view, output))
             .Select(l => (l.Layer, Depth: (double)l.Layer.Depth, Log: Math.Log10(Math.Sqrt(l.Moments!.Variance))))
             .ToList();
         if (points.Select(p => p.Depth).Distinct().Count() < context.Limit(MinDepths)) yield break;

@@ -19,7 +19,7 @@ static partial class Fingerprints
     public static string Of(string ruleId, RuleContext context, Observation observation)
     {
         var view = ViewOf(context, observation);
-        var (name, structure) = (observation.Node, observation.Value) switch
+        var (name, structure) = (observation.Node is { } n ? view.Own(n) : null, observation.Value is { } v ? view.Own(v) : null) switch
         {
             ({ } node, _) => (LogicalName(view, node), Structure(view, node)),
             (null, { } value) => (LogicalName(view, value), Structure(view, value)),
@@ -29,10 +29,12 @@ static partial class Fingerprints
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..16];
     }
 
-    static ModelView ViewOf(RuleContext context, Observation observation) =>
-        context.CanonicalView is { } canonical && (observation.Node is { } node ? canonical.Contains(node) : observation.Value is { } value && canonical.Knows(value))
-            ? canonical
-            : context.View;
+    /// <summary>The graph that the place belongs to. A place of neither is one of a copy of the canonical graph and is looked up there by name.</summary>
+    static ModelView ViewOf(RuleContext context, Observation observation)
+    {
+        var isOfFile = observation.Node is { } node ? context.View.Contains(node) : observation.Value is { } value && context.View.Knows(value);
+        return isOfFile ? context.View : context.CanonicalView ?? context.View;
+    }
 
     static string LogicalName(ModelView view, Node node)
     {

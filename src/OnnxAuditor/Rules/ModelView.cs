@@ -41,6 +41,8 @@ sealed class ModelView
     readonly Dictionary<Node, string> names = [];
     readonly Dictionary<Node, string> owners = [];
     readonly HashSet<Value> graphOutputs;
+    readonly Dictionary<string, Node> byName = new(StringComparer.Ordinal);
+    readonly Dictionary<string, Value> valuesByName = new(StringComparer.Ordinal);
 
     /// <summary>Looks through a graph and its subgraphs.</summary>
     public ModelView(Graph graph)
@@ -53,9 +55,12 @@ sealed class ModelView
             var node = Nodes[i];
             // The same rule as canonicalising names nodes by, so that both speak of one node by one name.
             names[node] = node.LogicalName.Length > 0 ? node.LogicalName : string.Create(CultureInfo.InvariantCulture, $"{node.OpType}_{i}");
+            byName.TryAdd(node.Name, node);
+            foreach (var output in node.Outputs) if (output is not null) valuesByName.TryAdd(output.Name, output);
             for (var k = 0; k < node.Inputs.Count; k++)
             {
                 if (node.Inputs[k] is not { } input) continue;
+                valuesByName.TryAdd(input.Name, input);
                 if (!uses.TryGetValue(input, out var list)) uses[input] = list = [];
                 list.Add(new Use(node, k));
             }
@@ -90,6 +95,14 @@ sealed class ModelView
 
     /// <summary>Whether the value belongs to this graph or a subgraph of it.</summary>
     public bool Knows(Value value) => uses.ContainsKey(value) || IsOutput(value) || (value.Producer is { } producer && Contains(producer)) || Graph.Inputs.Contains(value) || Graph.Initializers.Contains(value);
+
+    /// <summary>
+    /// This graph's node of the same name, for a node of another copy of the graph (measurements are made on copies bound to their own batch size); null where there is none.
+    /// </summary>
+    public Node? Own(Node node) => Contains(node) ? node : byName.GetValueOrDefault(node.Name);
+
+    /// <summary>This graph's value of the same name, for a value of another copy of the graph; null where there is none.</summary>
+    public Value? Own(Value value) => Knows(value) ? value : valuesByName.GetValueOrDefault(value.Name);
 
     /// <summary>The uses of a value by nodes, in graph order.</summary>
     public IReadOnlyList<Use> UsesOf(Value value) => uses.TryGetValue(value, out var list) ? list : [];

@@ -96,7 +96,7 @@ static class RuleEngine
         if (context.Run is null)
         {
             List<string> all = [.. forward, .. backward];
-            var why = context.Shipped?.Failure is { } failure ? $"the run on the shipped weights failed: {failure}" : "no pass was run on the shipped weights";
+            var why = context.Shipped?.Failure is not null ? "the run on the shipped weights failed" : "no pass was run on the shipped weights";
             if (all.Count > 0) yield return $"{string.Join(", ", all)}: not measured, {why}.";
         }
         else if (context.Run.Differentiation is null && backward.Count > 0)

@@ -28,20 +28,23 @@ static partial class StatefulInputs
         References: "Williams and Peng 1990, An efficient gradient-based algorithm for on-line training of recurrent network trajectories"),
         Find);
 
-    static IEnumerable<Observation> Find(RuleContext context)
+    static IEnumerable<Observation> Find(RuleContext context) => Pairs(context.Model.Graph).Select(pair => new Observation(
+        pair.Input.Name, $"Input '{pair.Input.Name}' takes the state that output '{pair.Output.Name}' gives.", $"state {pair.Input.Shape?.ToString() ?? "of unknown rank"}", "no state")
     {
-        var graph = context.Model.Graph;
+        Value = pair.Input,
+        Remedy = "Train over windows and pass the state on (truncated backpropagation through time), or export for whole sequences.",
+    });
+
+    /// <summary>The inputs that take a state, each with the output that gives it.</summary>
+    public static IEnumerable<(Value Input, Value Output)> Pairs(Graph graph)
+    {
         var outputs = graph.Outputs.Where(o => MayBeFloat(o)).ToList();
         foreach (var input in graph.Inputs.Where(i => i is { IsFloat: true, Data: null }))
         {
             var partner = outputs.Find(o => (State().IsMatch(input.Name) || State().IsMatch(o.Name)) && Core(o.Name).Equals(Core(input.Name), StringComparison.Ordinal) && Core(o.Name).Length > 0 && ShapesFit(input.Shape, o.Shape));
             if (partner is null || string.Equals(partner.Name, input.Name, StringComparison.Ordinal)) continue;
             outputs.Remove(partner);
-            yield return new Observation(input.Name, $"Input '{input.Name}' takes the state that output '{partner.Name}' gives.", $"state {input.Shape?.ToString() ?? "of unknown rank"}", "no state")
-            {
-                Value = input,
-                Remedy = "Train over windows and pass the state on (truncated backpropagation through time), or export for whole sequences.",
-            };
+            yield return (input, partner);
         }
     }
 

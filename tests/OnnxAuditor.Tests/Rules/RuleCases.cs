@@ -46,6 +46,7 @@ static class RuleCases
         new("TRN014", Severity.Warning, DetachedHead, Plain),
         new("TRN015", Severity.Error, () => Gradients((p, i) => p.Name == "fc1.weight" ? 0 : 0.01), () => Gradients((p, i) => 0.01)),
         new("TRN015", Severity.Warning, () => Gradients((p, i) => p.Name == "fc1.bias" ? 0 : 0.01), () => Gradients((p, i) => 1e-30)),
+        new("TRN015", Severity.Info, ZeroState, () => Gradients((p, i) => 0.01)),
         new("TRN016", Severity.Info, DetachedHead, Plain),
         new("TRN017", Severity.Warning, () => TwoMatrices(equal: true), () => TwoMatrices(equal: false)),
         new("TRN018", Severity.Info, SharedMatrix, () => TwoMatrices(equal: false)),
@@ -79,8 +80,11 @@ static class RuleCases
         new("WGT016", Severity.Warning, () => NormChannels(dead: 8), () => NormChannels(dead: 0)),
         new("WGT016", Severity.Info, () => NormChannels(dead: 1), () => NormChannels(dead: 0)),
         new("WGT017", Severity.Warning, DoubleWeights, Plain),
-        new("ACT001", Severity.Error, () => Activations(new Moments(16 * 64 * 64, 0.1, 1, 3, 0.8, 0.8)), () => Activations(new Moments(16 * 64 * 64, 0.1, 1, 3, 0.8, 0.05))),
-        new("ACT001", Severity.Warning, () => Activations(new Moments(16 * 64 * 64, 0.1, 1, 3, 0.8, 0.2)), () => Activations(new Moments(16 * 64 * 64, 0.1, 1, 3, 0.8, 0.8), "HardSwish")),
+        new("ACT001", Severity.Error, () => OnData(Activations(Dead(0.8))), () => OnData(Activations(Dead(0.05)))),
+        new("ACT001", Severity.Warning, () => OnData(Activations(Dead(0.2))), () => OnData(Activations(Dead(0.8), "HardSwish"))),
+        new("ACT001", Severity.Error, () => Activations(Dead(0.8, valuesPerUnit: 16), biasOff: 48), () => Activations(Dead(0.8, valuesPerUnit: 16))),
+        new("ACT001", Severity.Warning, () => Activations(Dead(0.8)), () => Activations(Dead(0.1))),
+        new("ACT001", Severity.Info, () => Activations(Dead(0.3)), () => Activations(Dead(0.3, valuesPerUnit: 16))),
         new("ACT003", Severity.Warning, () => Scales(l => Math.Pow(10, 0.3 * l)), () => Scales(l => 1 + 0.3 * (l % 3))),
         new("ACT003", Severity.Error, () => Scales(l => Math.Pow(10, -0.8 * l)), () => Scales(l => Math.Pow(10, 0.05 * l))),
         new("ACT010", Severity.Error, () => Healthy().Measured((layers, _) => new Made([], [], NonFinite: layers[0].Name)), () => Healthy().Measured((_, _) => new Made([], []))),
@@ -310,6 +314,16 @@ static class RuleCases
         return net.Output(net.Linear("fc2", next, 64, 10)).Output(next, output).AsRead();
     }
 
+    /// <summary>A recurrent step of which the hidden-to-hidden matrix sees the zero state alone.</summary>
+    static RuleContext ZeroState()
+    {
+        var net = new Net();
+        var h = net.Op("MatMul", [net.Input("h0", -1, 64), net.Weight("w_hh", [64, 64])]);
+        var next = net.Op("Tanh", [net.Op("Add", [net.Linear("fc1", net.Input("x", -1, 64), 64, 64), h])]);
+        net.Output(net.Linear("fc2", next, 64, 10)).Output(next, "hn");
+        return net.Measured((_, canonical) => new Made([], [.. canonical.Parameters.Select(p => new ParameterMeasurement(p, OfRms(p.Count, p.Name == "w_hh" ? 0 : 0.01)))]));
+    }
+
     static RuleContext ByteInput()
     {
         var net = new Net();
@@ -386,12 +400,19 @@ static class RuleCases
         return net.Output(net.Op("MatMul", [net.Input("x", ElementType.Float64, -1, 64), weight]), "y", ElementType.Float64).AsRead();
     }
 
-    static RuleContext Activations(Moments moments, string op = "Relu")
+    static Moments Dead(double share, int valuesPerUnit = 1024) => new(valuesPerUnit * 64, 0.1, 1, 3, 0.8, share);
+
+    static RuleContext OnData(RuleContext context) => context with { SyntheticInputs = false };
+
+    /// <summary>One layer of 64 units and its activation, of which the given measurements are claimed; some biases are far below zero.</summary>
+    static RuleContext Activations(Moments moments, string op = "Relu", int biasOff = 0)
     {
         var net = new Net();
-        var x = net.ConvBlock("conv", net.Input("x", -1, 3, 8, 8), 3, 64, norm: true);
+        var bias = Net.Draw("fc.bias", [64], 0.1, 0);
+        Array.Fill(bias, -50f, 0, biasOff);
+        var x = net.Op("Gemm", [net.Input("x", -1, 32), net.Weight("fc.weight", [32, 64]), net.Initializer("fc.bias", [64], bias)]);
         net.Output(net.Op(op, [x]));
-        return net.Measured((layers, _) => new Made([.. layers.Where(l => l.Node.OpType == op).TakeLast(1).Select(l => new LayerMeasurement(l, moments, null, null))], []));
+        return net.Measured((layers, _) => new Made([.. layers.Where(l => l.Node.OpType == op).Select(l => new LayerMeasurement(l, moments, null, null))], []));
     }
 
     /// <summary>The twelve-layer network with the given scale of its linear outputs by depth.</summary>
