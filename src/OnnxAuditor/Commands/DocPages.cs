@@ -1,6 +1,7 @@
 using System.Text;
 using GraphRewriter.Gradients;
 using OnnxAuditor.Proxies;
+using OnnxAuditor.Reports;
 using OnnxAuditor.Rules;
 using Rule = OnnxAuditor.Rules.Rule;
 
@@ -28,8 +29,16 @@ static class DocPages
     /// <summary>The page of a rule.</summary>
     public static string Of(Rule rule) => Page($"{rule.Id}: {rule.Title}",
         $"`{rule.Name}` · {ListCommand.Word(rule.Severity)} by default · needs {Needs(rule.Cost)}",
-        ("What it finds", rule.Text.WhatItFinds), ("Why it matters", rule.Text.WhyItMatters), ("How it is computed", rule.Text.HowItIsComputed), ("Threshold", rule.Text.Threshold),
+        ("What it finds", rule.Text.WhatItFinds), ("Why it matters", rule.Text.WhyItMatters), ("How it is computed", rule.Text.HowItIsComputed), ("Threshold", $"{rule.Text.Threshold}\n\n{Settings(rule)}"),
         ("Example", rule.Text.Example), ("What to do", rule.Text.Remedy), ("When to ignore it", rule.Text.WhenToIgnore), ("References", rule.Text.References));
+
+    static string Settings(Rule rule)
+    {
+        if (rule.Thresholds.Count == 0) return "";
+        var text = new StringBuilder("| setting | default | unit | meaning |\n| --- | --: | --- | --- |\n");
+        foreach (var t in rule.Thresholds) text.Append($"| `{t.Key}` | {NumberFormat.Value(t.Default)} | {t.Unit} | {Cell(t.Meaning)} |\n");
+        return text.ToString();
+    }
 
     /// <summary>The page of a proxy.</summary>
     public static string Of(Proxy proxy) => Page(proxy.Title,

@@ -20,6 +20,7 @@ static class NeverTrained
             For each kernel of at least 256 elements: mean, standard deviation σ, kurtosis and largest absolute value, each held against the law with four standard errors of a sample of that size.
             1. Uniform: kurtosis 1.80 (± 0.05 at least) and largest absolute value √3·σ.
             2. Gaussian: kurtosis 3.00 (± 0.1 at least) and σ that of a known law.
+
             Known widths: PyTorch's default 1/√(3·fan_in), He √(2/fan_in) and √(2/fan_out), Glorot √(2/(fan_in + fan_out)), LeCun √(1/fan_in), and 0.01, 0.02, 1. Where 80 % of the kernels fit a law of known
             width, confidence is likely; where the shape alone fits, it is a hint: small trained networks overlap with it.
             """,

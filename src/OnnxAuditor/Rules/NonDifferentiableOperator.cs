@@ -23,6 +23,7 @@ static class NonDifferentiableOperator
             2. An operator that stops a value outside S, while the parameters behind it have other paths: warning.
             3. An operator that stops a value which also goes on smoothly, or whose result only reaches outputs that are no floats (labels, indices, box selection): info. A
                comparison that gates such a value (x > 0 beside x) is how activations are written and is not reported.
+
             Integer kernels are reported by TRN009, quantisation pairs by TRN008, operators for which this program lacks a rule as coverage.
             """,
         Threshold: "None: the path is cut or it is not. Elementwise factors and summands of unclear purpose are never more than a warning.",

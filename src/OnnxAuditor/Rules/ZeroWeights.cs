@@ -20,6 +20,7 @@ static class ZeroWeights
             2. Some output units have weights of L2 norm zero: warning from 5 % of the units on, info below.
             3. The scale of a normalisation is zero throughout: warning, but where the result is added to a residual stream, it is the customary zero initialisation and is left
                alone.
+
             Biases, shifts, initial states and tables of the front end may be zero.
             """,
         Threshold: "Exact zero; 5 % of units, below which pruning them gains nothing worth a warning.",
