@@ -57,6 +57,7 @@ static class CommandLine
     {
         var root = new RootCommand("Audits ONNX models for trainability: reads a model, measures activations and gradients, and reports what stands against training it.")
         {
+            AuditCommand.Create(terminal),
             RewriteCommand.Create(terminal),
             ExplainCommand.Create(terminal),
             ListCommand.Create(terminal),

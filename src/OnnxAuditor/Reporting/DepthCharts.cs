@@ -33,42 +33,47 @@ static class DepthCharts
     /// <summary>The chart as an SVG document.</summary>
     public static string Svg(DepthChart chart)
     {
-        var plot = new PlotModel { Title = $"{chart.Title} through depth", TitleFontSize = 14, TitleFontWeight = 400, TextColor = Ink, PlotAreaBorderColor = Grid, DefaultFont = "sans-serif" };
-        plot.Axes.Add(Axis(new LinearAxis { Position = AxisPosition.Bottom, MinimumMajorStep = 1, Minimum = 0.5, Maximum = chart.Points[^1].Index + 0.5 }, "layer, in graph order"));
-        plot.Axes.Add(Axis(ValueAxis(chart), chart.Unit));
+        var plot = new PlotModel
+        {
+            Title = $"{chart.Title} through depth ({chart.Unit})",
+            TitleFontSize = 14,
+            TitleFontWeight = 400,
+            TextColor = Ink,
+            PlotAreaBorderColor = Grid,
+            DefaultFont = "sans-serif",
+            // Fixed, so that the charts of a report stand under one another.
+            PlotMargins = new OxyThickness(64, 8, 16, 44),
+        };
+        plot.Axes.Add(Styled(new LinearAxis { Position = AxisPosition.Bottom, MinimumMajorStep = 1, Minimum = 0.5, Maximum = chart.Points[^1].Index + 0.5, Title = "layer, in graph order" }));
+        plot.Axes.Add(Styled(ValueAxis(chart)));
         var line = new LineSeries { Color = Curve, StrokeThickness = 1.5, MarkerType = MarkerType.Circle, MarkerSize = chart.Points.Count > 100 ? 1 : 2.5, MarkerFill = Curve };
         // A zero has no place on a logarithmic axis; the curve is broken there.
         foreach (var p in chart.Points) line.Points.Add(chart.Scale == ChartScale.Decades && p.Value <= 0 ? DataPoint.Undefined : new DataPoint(p.Index, p.Value));
         plot.Series.Add(line);
         var svg = new SvgExporter { Width = Width, Height = Height, UseVerticalTextAlignmentWorkaround = true, IsDocument = true }.ExportToString(plot).ReplaceLineEndings("\n");
-        // Ids are unique within a page that holds several charts; the document type names a URL that nobody needs.
-        var start = svg.IndexOf("<svg", StringComparison.Ordinal);
-        return svg[start..].Replace("clipPath", $"{chart.Slug}-clip", StringComparison.Ordinal).Replace($"<{chart.Slug}-clip", "<clipPath", StringComparison.Ordinal).Replace($"</{chart.Slug}-clip", "</clipPath", StringComparison.Ordinal);
+        // The document type names an address that nobody needs; a view box lets a page scale the drawing; ids must be unique in a page that holds several charts.
+        return svg[svg.IndexOf("<svg", StringComparison.Ordinal)..]
+            .Replace("<svg ", string.Create(CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {Width} {Height}\" "), StringComparison.Ordinal)
+            .Replace("\"clipPath", $"\"{chart.Slug}-clip", StringComparison.Ordinal)
+            .Replace("#clipPath", $"#{chart.Slug}-clip", StringComparison.Ordinal);
     }
 
     static Axis ValueAxis(DepthChart chart)
     {
-        if (chart.Scale == ChartScale.Share) return new LinearAxis { Minimum = 0, Maximum = 1, MajorStep = 0.25 };
-        if (chart.Scale == ChartScale.FromZero) return new LinearAxis { Minimum = 0, MaximumPadding = 0.05 };
+        if (chart.Scale == ChartScale.Share) return new LinearAxis { Minimum = 0, Maximum = 1, MajorStep = 0.25, LabelFormatter = NumberFormat.Percent };
+        if (chart.Scale == ChartScale.FromZero) return new LinearAxis { Minimum = 0, MaximumPadding = 0.05, LabelFormatter = NumberFormat.Value };
         var positive = chart.Points.Select(p => p.Value).Where(v => v > 0).DefaultIfEmpty(1).ToList();
         // Whole decades, at least one: a curve that is flat should look flat.
-        return new LogarithmicAxis
-        {
-            Minimum = Math.Pow(10, Math.Floor(Math.Log10(positive.Min()))),
-            Maximum = Math.Pow(10, Math.Floor(Math.Log10(positive.Max())) + 1),
-            MinorTickSize = 0,
-            UseSuperExponentialFormat = false,
-            StringFormat = "0.#e+0",
-        };
+        var (low, high) = (Math.Floor(Math.Log10(positive.Min())), Math.Floor(Math.Log10(positive.Max())) + 1);
+        return new LogarithmicAxis { Minimum = Math.Pow(10, low), Maximum = Math.Pow(10, high), LabelFormatter = NumberFormat.Value };
     }
 
-    static Axis Axis(Axis axis, string title)
+    static Axis Styled(Axis axis)
     {
-        axis.Title = title;
+        if (axis.Position == AxisPosition.None) axis.Position = AxisPosition.Left;
         axis.TicklineColor = Grid;
         axis.AxislineColor = Grid;
         axis.MinorTickSize = 0;
-        if (axis.Position == AxisPosition.None) axis.Position = AxisPosition.Left;
         axis.MajorGridlineStyle = axis.Position == AxisPosition.Left ? LineStyle.Solid : LineStyle.None;
         axis.MajorGridlineColor = Grid;
         return axis;

@@ -55,7 +55,7 @@ static class HtmlReport
             if (!charts.TryGetValue(image.Url ?? "", out var file)) throw new InvalidOperationException($"The report shows an image '{image.Url}' that is no chart of it.");
             // Several models have charts of the same name: the clip paths of all must differ.
             var svg = DepthCharts.Svg(file.Chart).Replace($"{file.Chart.Slug}-clip", file.Name.Replace('.', '-'), StringComparison.Ordinal);
-            image.ReplaceBy(new HtmlInline($"<span class=\"chart\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(file.Chart.Title)} through depth\">{svg}</span>"));
+            image.ReplaceBy(new HtmlInline($"<span class=\"chart\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(file.Chart.Title)} through depth\">{svg}</span>"), copyChildren: false);
         }
     }
 
@@ -81,24 +81,25 @@ static class HtmlReport
         @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --soft: #9198a1; --line: #3d444d; --shade: #161b22; --link: #58a6ff; } }
         * { box-sizing: border-box; }
         body { margin: 0; color: var(--ink); background: var(--paper); font: 16px/1.55 system-ui, sans-serif; }
-        main { max-width: 62rem; margin: 0 auto; padding: 1rem 1.25rem 4rem; overflow-wrap: break-word; }
+        main { max-width: 72rem; margin: 0 auto; padding: 1rem 1.25rem 4rem; overflow-wrap: break-word; }
         nav { border-bottom: 1px solid var(--line); background: var(--shade); padding: .5rem 1.25rem; font-size: .875rem; }
-        nav ul { max-width: 62rem; margin: 0 auto; padding: 0; list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1rem; }
+        nav ul { max-width: 72rem; margin: 0 auto; padding: 0; list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1rem; }
         nav .level-3 { display: none; }
         a { color: var(--link); }
         h1, h2, h3, h4 { line-height: 1.25; margin: 1.75em 0 .6em; scroll-margin-top: 1rem; }
         h1 { font-size: 1.6rem; margin-top: .8em; } h2 { font-size: 1.3rem; border-bottom: 1px solid var(--line); padding-bottom: .25em; } h3 { font-size: 1.1rem; }
-        table { display: block; width: max-content; max-width: 100%; overflow-x: auto; border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
+        table { display: block; margin: 1em 0; width: max-content; max-width: 100%; overflow-x: auto; border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
         th, td { border: 1px solid var(--line); padding: .3em .6em; text-align: left; vertical-align: top; }
         thead tr:not(:has(th:not(:empty))) { display: none; }
         th { background: var(--shade); }
         code { font: .875em ui-monospace, monospace; background: var(--shade); padding: .1em .3em; border-radius: 4px; overflow-wrap: anywhere; }
-        td code { white-space: nowrap; }
+        td:has(> code) { min-width: 13em; }
+        td[style*="right"] { white-space: nowrap; }
         details { margin: 1em 0; border: 1px solid var(--line); border-radius: 6px; padding: .5em .8em; }
         summary { cursor: pointer; color: var(--soft); }
         li { margin: .2em 0; }
-        .chart { display: block; margin: .5em 0; overflow-x: auto; }
-        .chart svg { display: block; width: 100%; height: auto; min-width: 30rem; }
+        .chart { display: block; margin: .5em 0; max-width: 54rem; }
+        .chart svg { display: block; width: 100%; height: auto; }
         .chart text { fill: var(--soft); }
         @media (max-width: 40rem) { main { padding: .5rem .9rem 3rem; } nav { padding: .5rem .9rem; } body { font-size: 15px; } }
         @media print { nav { display: none; } }

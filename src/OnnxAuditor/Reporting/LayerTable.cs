@@ -8,9 +8,12 @@ sealed class LayerTable
     /// <summary>How many layers are shown unfolded.</summary>
     public const int Worst = 10;
 
+    /// <summary>The distance from which on a layer is shown unfolded.</summary>
+    public const int FarDecades = 1;
+
     /// <summary>What the order means.</summary>
     public const string Explanation =
-        "Worst first: the distance of a layer's activation and gradient RMS from the model's medians, in decades, and ten times its share of dead channels; the largest of the three counts.";
+        "The distance of a layer is that of its activation or gradient RMS from the model's median, in decades, or ten times its share of dead channels, whichever is largest.";
 
     /// <summary>The headings of <see cref="Row"/>.</summary>
     public static readonly string[] Headings =
@@ -44,7 +47,7 @@ sealed class LayerTable
     ];
 
     /// <summary>How far the layer is from the others; infinite where its signal is zero or not finite, minus infinity where it was not measured.</summary>
-    double Distance(LayerRow layer) => Math.Max(
+    public double Distance(LayerRow layer) => Math.Max(
         Math.Max(Decades(layer.Activation?.Rms, activationMedian), Decades(layer.Gradient?.Rms, gradientMedian)),
         10 * layer.Activation?.DeadFraction ?? double.NegativeInfinity);
 

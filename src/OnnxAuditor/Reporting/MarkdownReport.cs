@@ -44,8 +44,12 @@ static class MarkdownReport
     {
         if (model.Unreadable is not null) return "not available: the model was not read";
         if (model.Measurement is null && model.Coverage.Nodes == 0) return "not available: nothing was run";
+        if (!IsCoverageKnown(model)) return "not available: no gradients were computed";
         return model.Coverage.ParameterShare is { } share ? NumberFormat.Percent(share) : "not available: no trainable parameters were found";
     }
+
+    /// <summary>Whether gradients were computed, so that none reaching a parameter says something about the model.</summary>
+    internal static bool IsCoverageKnown(ModelReport model) => model.Coverage.Nodes > 0 || model.Measurement is { LossTarget.Length: > 0 };
 
     static string FrontMatter(AuditReport report)
     {

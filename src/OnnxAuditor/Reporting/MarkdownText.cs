@@ -43,10 +43,10 @@ static class MarkdownText
         return result.ToString();
     }
 
-    /// <summary><see cref="Prose"/> that ends with a full stop; empty for empty text.</summary>
+    /// <summary><see cref="Prose"/> on one line that ends with a full stop; empty for empty text.</summary>
     public static string Sentence(string text)
     {
-        text = text.Trim(' ');
+        text = text.ReplaceLineEndings(" ").Trim(' ');
         if (text.Length == 0) return "";
         return text[^1] is '.' or '!' or '?' or ':' ? Prose(text) : $"{Prose(text)}.";
     }

@@ -13,6 +13,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
     const int TopFindings = 5;
     const int ShownStops = 20;
     const int LongestList = 5;
+    const int LongestReason = 200;
 
     static readonly (string Family, string Name)[] Families =
     [
@@ -20,8 +21,13 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
         ("ONX", "Structure of the file"), ("NUM", "Precision and self-checks"), ("SEC", "Security"), ("PRF", "Cost"),
     ];
 
-    /// <summary>Whether there is nothing to mend: such a report is short, its tables folded.</summary>
-    bool IsHealthy => model.Verdict == Verdict.Trainable && !Open.Any(f => f.Severity > Severity.Info);
+    /// <summary>The proxies that are no more than the model's size: what other scores are held against.</summary>
+    static readonly string[] BaselineIds = ["parameters", "macs"];
+
+    /// <summary>Whether nothing stands against training: such a report is short, its details folded.</summary>
+    bool IsShort => model.Verdict == Verdict.Trainable;
+
+    IEnumerable<ProxyResult> Scores => model.Proxies.Where(p => !BaselineIds.Contains(p.Id, StringComparer.Ordinal));
 
     IEnumerable<Finding> Open => model.Findings.Where(f => !f.Suppressed);
 
@@ -39,7 +45,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
             Layers();
         }
         AllFindings();
-        if (IsHealthy) text.Folded("Glossary and sources", _ => GlossaryList());
+        if (IsShort) text.Folded("Glossary and sources", _ => GlossaryList());
         else Terms();
     }
 
@@ -47,14 +53,24 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
     {
         var words = MarkdownReport.Words(model.Verdict);
         var coverage = model.Coverage;
-        var detail = coverage is { Parameters: > 0 }
+        var detail = coverage is { Parameters: > 0 } && MarkdownReport.IsCoverageKnown(model)
             ? $" of parameter elements reached by gradients ({NumberFormat.Count(coverage.ParametersReached)} of {NumberFormat.Count(coverage.Parameters)}), "
               + $"{NumberFormat.Count(coverage.DifferentiableNodes)} of {NumberFormat.Count(coverage.Nodes, "node")} on the way differentiable"
             : "";
-        text.Block($"**{char.ToUpperInvariant(words[0])}{words[1..]}** · coverage {MarkdownReport.CoverageShare(model)}{detail}. {MarkdownText.Sentence(model.VerdictReason)}".TrimEnd());
-        if (model.Unreadable is { } unreadable) text.Block($"The file could not be read: {MarkdownText.Sentence(unreadable)}");
+        text.Block($"**{Capitalized(words)}** · coverage {MarkdownReport.CoverageShare(model)}{detail}. {MarkdownText.Sentence(Capitalized(model.VerdictReason))}".TrimEnd());
+        if (model.Unreadable is { } unreadable) Unreadable(unreadable.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
         if (model.BudgetExceeded is { } budget) text.Block($"The audit was ended early: {MarkdownText.Sentence(budget)}");
     }
+
+    /// <summary>What is wrong with the file, and where it is wrong in several places, a list of them.</summary>
+    void Unreadable(string[] lines)
+    {
+        if (lines.Length == 0) return;
+        text.Block($"The file could not be read: {MarkdownText.Sentence(lines[0])}");
+        text.List(lines.Skip(1).Select(MarkdownText.Sentence));
+    }
+
+    static string Capitalized(string text) => text.Length == 0 ? text : $"{char.ToUpperInvariant(text[0])}{text[1..]}";
 
     void Top()
     {
@@ -120,7 +136,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
                 ["seed and batch", $"seed {m.Seed}, {NumberFormat.Count(m.Batch, "sample")} a pass"],
                 ["BatchNormalization", $"{MarkdownText.Prose(m.NormStatistics)} statistics where rules look; each proxy's own protocol for proxies"],
                 ["loss", MarkdownText.Prose(m.Loss)],
-                ["attached to", MarkdownText.Prose(m.LossTarget)],
+                ["attached to", m.LossTarget.Length > 0 ? MarkdownText.Prose(m.LossTarget) : "nothing"],
             ]);
             text.Table(["input fed", "shape", "type", "source"],
                 m.Inputs.Select(i => (string[])[MarkdownText.Name(i.Name), MarkdownText.Prose(i.Shape), MarkdownText.Prose(i.Type), MarkdownText.Prose(i.Source)]));
@@ -143,7 +159,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
     {
         var list = items.ToList();
         if (list.Count == 0) return;
-        if (list.Count > LongestList || IsHealthy)
+        if (list.Count > LongestList || IsShort)
         {
             text.Folded(summary, t => t.List(list));
             return;
@@ -157,13 +173,13 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
         text.Heading("Proxies");
         if (model.Proxies.Count == 0)
         {
-            text.Block("None was asked for.");
+            text.Block(model.Measurement is null ? "None: nothing was run." : "None was asked for.");
             return;
         }
         text.Block("Scores are dimensionless unless said otherwise, and compare models under one protocol; they are not accuracies. The size of a model alone ranks "
             + "architectures about as well as many proxies do, so it stands beside them.");
-        text.Table(["proxy", "score #", "better", "over seeds: median [quartiles]", "components"], [.. model.Proxies.Select(ProxyRow), .. Baselines()]);
-        text.List(model.Proxies.Select(p => $"**{glossary.Proxies.GetValueOrDefault(p.Id)?.Title ?? p.Id}** (`{p.Id}`){Meaning(p.Id)}"
+        text.Table(["proxy", "score", "better", "over seeds: median [quartiles]", "components"], [.. Scores.Select(ProxyRow), .. Baselines()]);
+        text.List(Scores.Select(p => $"**{glossary.Proxies.GetValueOrDefault(p.Id)?.Title ?? p.Id}** (`{p.Id}`){Meaning(p.Id)}"
             + (p.Protocol.Length > 0 ? $" *Measured with:* {MarkdownText.Sentence(p.Protocol)}" : "")));
     }
 
@@ -172,20 +188,17 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
     static string[] ProxyRow(ProxyResult p) =>
     [
         $"`{p.Id}`",
-        p.Value is { } value ? NumberFormat.Value(value) : $"not available: {MarkdownText.Prose(p.Reason ?? "no reason was given")}",
+        p.Value is { } value ? NumberFormat.Value(value) : $"not available: {MarkdownText.Prose(MarkdownText.Cut(p.Reason ?? "no reason was given", LongestReason))}",
         p.HigherIsBetter ? "higher" : "lower",
         p.Seeds.Count > 1 ? Spread(p.Seeds) : "one seed",
         string.Join(", ", p.Components.Select(c => $"{MarkdownText.Prose(c.Key)} {NumberFormat.Value(c.Value)}")),
     ];
 
-    /// <summary>The baselines, where they are not among the proxies that were asked for.</summary>
-    IEnumerable<string[]> Baselines()
-    {
-        if (!HasProxy("parameters")) yield return ["*baseline:* parameters", $"{NumberFormat.Large(model.Parameters.Elements)} elements", "–", "–", ""];
-        if (!HasProxy("macs")) yield return ["*baseline:* MACs", model.Macs is { } macs ? $"{NumberFormat.Large(macs)} a sample" : "not available: not every shape is known", "–", "–", ""];
-    }
-
-    bool HasProxy(string id) => model.Proxies.Any(p => p.Id.Equals(id, StringComparison.Ordinal));
+    IEnumerable<string[]> Baselines() =>
+    [
+        ["*baseline:* parameters", $"{NumberFormat.Large(model.Parameters.Trainable)} trainable elements", "–", "–", ""],
+        ["*baseline:* MACs", model.Macs is { } macs ? $"{NumberFormat.Large(macs)} a sample" : "not available: not every shape is known", "–", "–", ""],
+    ];
 
     static string Spread(IReadOnlyList<double> seeds)
     {
@@ -214,7 +227,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
         if (chartFile is null) return;
         var images = charts.Where(c => c.IsDrawn).Select(c => $"![{c.Title} through depth]({chartFile(c)})").ToList();
         if (images.Count == 0) return;
-        if (IsHealthy) text.Folded("Charts", t => t.Block(string.Join("\n\n", images)));
+        if (IsShort) text.Folded("Charts", t => t.Block(string.Join("\n\n", images)));
         else text.Block(string.Join("\n\n", images));
     }
 
@@ -233,10 +246,11 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
         if (model.Layers.Count == 0) return;
         text.Heading("Layers");
         var table = new LayerTable(model.Layers);
+        var worst = table.WorstFirst.Where(l => table.Distance(l) >= LayerTable.FarDecades).Take(LayerTable.Worst).ToList();
         text.Block($"{NumberFormat.Count(model.Layers.Count, "layer")}. {LayerTable.Explanation}");
-        if (!IsHealthy) text.Table(LayerTable.Headings, table.WorstFirst.Take(LayerTable.Worst).Select(table.Row));
-        if (IsHealthy || model.Layers.Count > LayerTable.Worst)
-            text.Folded("All layers, worst first", t => t.Table(LayerTable.Headings, table.WorstFirst.Select(table.Row)));
+        if (worst.Count == 0) text.Block($"No layer is {LayerTable.FarDecades} decade or more away.");
+        text.Table(LayerTable.Headings, worst.Select(table.Row));
+        if (worst.Count < model.Layers.Count) text.Folded("All layers, worst first", t => t.Table(LayerTable.Headings, table.WorstFirst.Select(table.Row)));
     }
 
     void AllFindings()
@@ -290,7 +304,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
         };
         if (model.Macs is not null) items.Add("**MACs**: multiply-accumulate operations of one forward pass of one sample, in convolutions and matrix products.");
         items.AddRange(DepthChart.Of(model).Select(c => $"**{c.Title}**: {c.Explanation}"));
-        foreach (var id in model.Proxies.Select(p => p.Id))
+        foreach (var id in Scores.Select(p => p.Id))
             if (glossary.Proxies.GetValueOrDefault(id) is { Source.Length: > 0 } proxy) items.Add($"**{proxy.Title}** (`{id}`): {OneLine(proxy.Source)}");
         foreach (var id in model.Findings.Select(f => f.RuleId).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
             if (glossary.Rules.GetValueOrDefault(id) is { } rule) items.Add($"**{id}** {rule.Title}. {OneLine(string.Join(' ', rule.Threshold, rule.References).Trim())}".TrimEnd());

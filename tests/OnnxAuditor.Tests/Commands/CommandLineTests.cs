@@ -7,18 +7,20 @@ namespace OnnxAuditor.Tests.Commands;
 public class CommandLineTests
 {
     [Theory]
-    [InlineData("help", "--help")]
-    [InlineData("rewrite", "rewrite", "--help")]
-    [InlineData("explain", "explain", "--help")]
-    [InlineData("list", "list", "--help")]
-    [InlineData("doctor", "doctor", "--help")]
-    public void The_help_is_as_reviewed(string snapshot, params string[] args)
+    [InlineData("help")]
+    [InlineData("rewrite", "rewrite")]
+    [InlineData("explain", "explain")]
+    [InlineData("list", "list")]
+    [InlineData("doctor", "doctor")]
+    public void The_help_is_as_reviewed(string snapshot, params string[] command) => Snapshot.Match($"{snapshot}.txt", Help(command));
+
+    /// <summary>The help of a command. Its usage names the running program, which is the test host here.</summary>
+    internal static string Help(params string[] command)
     {
-        var (code, output, error) = CommandRun.Of(args);
+        var (code, output, error) = CommandRun.Of([.. command, "--help"]);
         Assert.Equal((0, ""), (code, error));
-        // The first line of the usage names the running program, which is the test host here.
-        var text = string.Join('\n', output.ReplaceLineEndings("\n").Replace(Path.GetFileNameWithoutExtension(Environment.ProcessPath!), "onnx-auditor", StringComparison.Ordinal).Split('\n').Select(l => l.TrimEnd()));
-        Snapshot.Match($"{snapshot}.txt", text);
+        var text = output.ReplaceLineEndings("\n").Replace(Path.GetFileNameWithoutExtension(Environment.ProcessPath!), "onnx-auditor", StringComparison.Ordinal);
+        return string.Join('\n', text.Split('\n').Select(l => l.TrimEnd()));
     }
 
     [Theory]

@@ -45,6 +45,7 @@ static class SampleReports
         Proxies =
         [
             new("intrain", 12.34567, true, null, new SortedDictionary<string, double>(StringComparer.Ordinal) { ["rank"] = 3.5, ["stability"] = 0.0271828 }, [12.34567, 11.5, 13.75], "re-initialised weights, batch statistics, N(0, 1) inputs, batch 16"),
+            new("parameters", 303_050, true, null, new SortedDictionary<string, double>(StringComparer.Ordinal), [], "from the graph"),
             new("epsilon", null, true, "node /head/ArgMax (ArgMax, opset 21) gives no float output", new SortedDictionary<string, double>(StringComparer.Ordinal), [], "constant weights 1e-7 and 1"),
         ],
         Findings =

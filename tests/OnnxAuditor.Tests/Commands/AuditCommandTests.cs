@@ -1,0 +1,160 @@
+using System.Text.Json;
+using Testing;
+using Xunit;
+
+namespace OnnxAuditor.Tests.Commands;
+
+public sealed class AuditCommandTests : IDisposable
+{
+    readonly string folder = Directory.CreateTempSubdirectory("audit-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    static string Model(string name) => Checkout.Path("models", name);
+
+    string Bad(string name, string content)
+    {
+        var path = Path.Combine(folder, name);
+        File.WriteAllText(path, content);
+        return path;
+    }
+
+    [Fact]
+    public void The_help_is_as_reviewed() => Snapshot.Match("audit.txt", CommandLineTests.Help("audit"));
+
+    [Theory]
+    [InlineData("there is no option '--profle'; did you mean '--profile'?", "x.onnx", "--profle", "fast")]
+    [InlineData("'fst' is no value of --profile; did you mean 'fast'? Allowed: fast, standard, full", "x.onnx", "--profile", "fst")]
+    [InlineData("'tourch' is no value of --engine", "x.onnx", "--engine", "tourch")]
+    [InlineData("--batch: '0' is no whole number from 1 to 1000000", "x.onnx", "--batch", "0")]
+    [InlineData("--seeds: '-1' is no whole number from 1 to 1000", "x.onnx", "--seeds", "-1")]
+    [InlineData("--proxies: there is no proxy 'intrian'; did you mean 'intrain'?", "x.onnx", "--proxies", "intrian")]
+    [InlineData("--select: no rule begins with 'TRM001'; did you mean 'TRN001'?", "x.onnx", "--select", "WGT,TRM001")]
+    [InlineData("--format: 'markdown' is no format", "x.onnx", "--format", "markdown")]
+    [InlineData("--time-budget: 'soon' is no duration", "x.onnx", "--time-budget", "soon")]
+    [InlineData("--max-memory: 'lots' is no size", "x.onnx", "--max-memory", "lots")]
+    [InlineData("--shape gives 'x' two shapes", "models/residual_cnn.onnx", "--shape", "x=1x2", "--shape", "x=1x3")]
+    [InlineData("'r.txt' does not say which format to write: end it in .md, .html, .json, or give --format", "models/residual_cnn.onnx", "-o", "r.txt")]
+    [InlineData("The folder 'no/such' for the report does not exist", "models/residual_cnn.onnx", "-o", "no/such/r.md")]
+    [InlineData("'nothing.npz' does not exist", "models/residual_cnn.onnx", "--data", "nothing.npz")]
+    [InlineData("No file matches 'no*such*.onnx'", "no*such*.onnx")]
+    [InlineData("Required argument 'MODEL' missing")]
+    [InlineData("there is no option '--gate'", "x.onnx", "--gate", "intrain>=1")]
+    public void A_mistake_on_the_command_line_is_told_in_one_line_with_exit_code_2(string expected, params string[] args)
+    {
+        var (code, output, error) = CommandRun.Of(["audit", .. args]);
+        Assert.Equal((2, ""), (code, output));
+        Assert.StartsWith($"onnx-auditor: {expected}", error, StringComparison.Ordinal);
+        Assert.Single(error.TrimEnd('\n').Split('\n'));
+    }
+
+    [Fact]
+    public void Standard_output_holds_the_report_alone()
+    {
+        var (code, output, error) = CommandRun.Of("audit", Model("residual_cnn.onnx"), "--profile", "fast");
+        Assert.Equal((0, ""), (code, error));
+        Assert.StartsWith("---\nmodel: \"residual_cnn.onnx\"\n", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("](residual_cnn", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_same_command_gives_the_same_bytes()
+    {
+        string[] args = ["audit", Model("transformer.onnx"), "--format", "html"];
+        Assert.Equal(CommandRun.Of(args).Output, CommandRun.Of(args).Output);
+    }
+
+    [Fact]
+    public void Files_are_written_in_the_format_of_their_extension_with_charts_beside_markdown()
+    {
+        string[] files = [.. ((string[])["r.md", "r.html", "r.json"]).Select(f => Path.Combine(folder, f))];
+        var (code, output, error) = CommandRun.Of("audit", Model("residual_cnn.onnx"), "-o", files[0], "-o", files[1], "--output", files[2]);
+        Assert.Equal((0, ""), (code, output));
+        Assert.Equal(3, error.TrimEnd('\n').Split('\n').Length);
+        Assert.StartsWith("---\n", File.ReadAllText(files[0]), StringComparison.Ordinal);
+        Assert.StartsWith("<!DOCTYPE html>", File.ReadAllText(files[1]), StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(File.ReadAllText(files[2]));
+        Assert.Equal("1", json.RootElement.GetProperty("schemaVersion").GetString());
+        Assert.Equal(["r.activation-scale.svg", "r.dead-fraction.svg", "r.effective-rank.svg", "r.gradient-scale.svg"], Directory.EnumerateFiles(folder, "*.svg").Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Empty(Directory.EnumerateFiles(folder, "*.part"));
+        Assert.All(Directory.EnumerateFiles(folder, "*.svg"), f => Assert.Contains($"]({Path.GetFileName(f)})", File.ReadAllText(files[0]), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Quiet_says_nothing() =>
+        Assert.Equal((0, "", ""), CommandRun.Of("audit", Model("residual_cnn.onnx"), "--profile", "fast", "-q", "-o", Path.Combine(folder, "r.json")));
+
+    [Theory]
+    [InlineData("lfs.onnx", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git-LFS pointer")]
+    [InlineData("page.onnx", "<!DOCTYPE html><html></html>", "web page")]
+    [InlineData("empty.onnx", "", "empty")]
+    public void A_file_that_is_no_model_is_exit_code_3_and_says_what_it_is(string name, string content, string expected)
+    {
+        var (code, output, _) = CommandRun.Of("audit", Bad(name, content));
+        Assert.Equal(3, code);
+        Assert.Contains(expected, output, StringComparison.Ordinal);
+        Assert.Contains("ONX001", output, StringComparison.Ordinal);
+        Assert.DoesNotContain(folder, output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_is_exit_code_3() => Assert.Equal(3, CommandRun.Of("audit", Path.Combine(folder, "missing.onnx")).Code);
+
+    [Fact]
+    public void A_bad_model_does_not_stop_the_others_and_the_highest_code_is_returned()
+    {
+        Bad("bad.onnx", "");
+        foreach (var good in (string[])["residual_cnn.onnx", "nan_weight_cnn.onnx"]) File.Copy(Model(good), Path.Combine(folder, good));
+        var (code, output, _) = CommandRun.Of("audit", folder, "--profile", "fast", "--format", "json");
+        Assert.Equal(3, code);
+        using var json = JsonDocument.Parse(output);
+        var models = json.RootElement.GetProperty("models").EnumerateArray().Select(m => m.GetProperty("path").GetString()!).ToList();
+        var name = Path.GetFileName(folder);
+        Assert.Equal([$"{name}/bad.onnx", $"{name}/nan_weight_cnn.onnx", $"{name}/residual_cnn.onnx"], models);
+    }
+
+    [Theory]
+    [InlineData("error", 1)]
+    [InlineData("never", 0)]
+    public void Findings_at_or_above_the_chosen_severity_are_exit_code_1(string severity, int expected) =>
+        Assert.Equal(expected, CommandRun.Of("audit", Model("nan_weight_cnn.onnx"), "--profile", "fast", "--fail-on", severity).Code);
+
+    [Fact]
+    public void Rules_are_selected_and_ignored()
+    {
+        string[] Found(params string[] args)
+        {
+            using var json = JsonDocument.Parse(CommandRun.Of(["audit", Model("nan_weight_cnn.onnx"), "--profile", "fast", "--format", "json", .. args]).Output);
+            return [.. json.RootElement.GetProperty("models")[0].GetProperty("findings").EnumerateArray().Select(f => f.GetProperty("ruleId").GetString()!)];
+        }
+        Assert.Contains("WGT001", Found());
+        Assert.All(Found("--select", "WGT"), id => Assert.StartsWith("WGT", id, StringComparison.Ordinal));
+        Assert.DoesNotContain("WGT001", Found("--ignore", "wgt001"));
+    }
+
+    [Fact]
+    public void A_wrong_shape_is_exit_code_2_and_names_expected_and_given()
+    {
+        var (code, output, error) = CommandRun.Of("audit", Model("residual_cnn.onnx"), "--shape", "image=16x4x32x32");
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains("image", error, StringComparison.Ordinal);
+        Assert.Single(error.TrimEnd('\n').Split('\n'));
+    }
+
+    [Fact]
+    public void A_time_budget_that_is_spent_is_exit_code_5()
+    {
+        var (code, output, _) = CommandRun.Of("audit", Model("residual_cnn.onnx"), "--time-budget", "1ms");
+        Assert.Equal(5, code);
+        Assert.Contains("time budget", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Proxies_are_chosen()
+    {
+        using var json = JsonDocument.Parse(CommandRun.Of("audit", Model("residual_cnn.onnx"), "--proxies", "grad_norm", "--format", "json").Output);
+        var ids = json.RootElement.GetProperty("models")[0].GetProperty("proxies").EnumerateArray().Select(p => p.GetProperty("id").GetString()).ToList();
+        Assert.Contains("grad_norm", ids);
+        Assert.DoesNotContain("epsilon", ids);
+    }
+}
