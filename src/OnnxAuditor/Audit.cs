@@ -77,7 +77,7 @@ static class Audit
             report(ProtocolText.Short(run), 0.1 + 0.8 * results.Count / plan.Runs.Count);
             results[run] = measure.Run(run, cancellation);
             if (audited.Inputs.Count == 0) audited.Inputs = measure.LastInputs;
-            audited.Passes.Add(ProtocolText.Of(run));
+            audited.Passes.Add(ProtocolText.Of(run) + ProtocolText.Parts(run, measure.LastParts));
             if (run == plan.RunOf(shipped)) audited.Shipped = results[run];
         }
         audited.Proxies = [.. wanted.Select(p => ProxySelection.Result(p, options, canonical, protocol => results[plan.RunOf(protocol)]))];

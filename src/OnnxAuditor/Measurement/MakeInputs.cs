@@ -15,11 +15,12 @@ static class MakeInputs
 {
     /// <summary>Contents of all inputs of a canonical model.</summary>
     /// <param name="model">The canonical model; its inputs are bound.</param>
-    /// <param name="protocol">Law, batch and seed.</param>
+    /// <param name="protocol">Law and seed.</param>
+    /// <param name="samples">Samples over all parts of the batch; the inputs' own batch size where they are fed whole.</param>
     /// <param name="given">The user's data by input name.</param>
     /// <param name="givenSource">Where the user's data came from.</param>
     /// <exception cref="UsageException">Given data do not fit; the message names what was expected and given.</exception>
-    public static IReadOnlyDictionary<string, InputData> For(CanonicalModel model, Protocol protocol, IReadOnlyDictionary<string, TensorData> given, string givenSource)
+    public static IReadOnlyDictionary<string, InputData> For(CanonicalModel model, Protocol protocol, long samples, IReadOnlyDictionary<string, TensorData> given, string givenSource)
     {
         var inputs = new Dictionary<string, InputData>(StringComparer.Ordinal);
         var consumers = model.Model.Graph.Consumers();
@@ -30,8 +31,7 @@ static class MakeInputs
             if (input.Shape is not { IsStatic: true }) throw new ModelException(ModelProblem.Binding, $"The shape of input '{input.Name}' is not known: {input.Shape?.ToString() ?? "unknown rank"}. Give it with --shape {input.Name}=….");
             var batchAxis = model.Batch.Axes.TryGetValue(input.Name, out var axis) ? axis : -1;
             var dims = input.Shape.ToArray();
-            // Where the batch is fixed, contents are made for all samples and cut into single runs.
-            if (batchAxis >= 0 && model.Batch.Kind == BatchKind.Fixed) dims[batchAxis] = Math.Max(dims[batchAxis], protocol.Batch);
+            if (batchAxis >= 0) dims[batchAxis] = Math.Max(dims[batchAxis], samples);
             inputs[input.Name] = protocol.Input == InputLaw.Auto && given.TryGetValue(input.Name, out var data)
                 ? new InputData(Fit(input, dims, data), givenSource)
                 : Synthetic(input, dims, batchAxis, protocol, consumers);

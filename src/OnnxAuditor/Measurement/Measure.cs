@@ -15,17 +15,29 @@ namespace OnnxAuditor.Measurement;
 /// <param name="MaxMemory">Bytes that a run may need; null for no limit.</param>
 sealed record MeasureSettings(OrtSettings Ort, IReadOnlyDictionary<string, TensorData> Data, string DataSource, TensorData? Labels, string? Target, long? MaxMemory);
 
-/// <summary>Makes instrumented runs of one model. Sessions are kept: protocols that differ in weights alone share one.</summary>
+/// <summary>
+/// Makes instrumented runs of one model. Consecutive protocols that differ in their drawn weights alone share a session; another one ends it, since a session
+/// holds on to the memory of its largest run.
+/// </summary>
 /// <param name="first">The canonical model as most runs want it.</param>
 /// <param name="atBatch">Canonicalises the model for another batch size.</param>
 /// <param name="settings">How runs are made.</param>
 sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, MeasureSettings settings) : IDisposable
 {
-    readonly Dictionary<(long, NormStatistics, LossKind, Probes, bool), (InstrumentedGraph Graph, OrtExecutor Executor)> sessions = [];
+    /// <summary>
+    /// What a run may need by estimate before its batch is split, bytes. It is a constant, not a share of this machine's memory: a split batch gives
+    /// numbers that differ in their last digits, and a report must not depend on the machine.
+    /// </summary>
+    const long SplitAbove = 768L << 20;
+
+    ((long, bool, NormStatistics, LossKind, Probes, bool) Key, InstrumentedGraph Graph, OrtExecutor Executor)? session;
     readonly Dictionary<long, (CanonicalModel Model, IReadOnlyList<Layer> Layers)> models = new() { [first.Batch.Size] = (first, FindLayers.In(first)) };
 
     /// <summary>How many passes were made so far, single samples of a fixed batch counted as one pass together.</summary>
     public int Passes { get; private set; }
+
+    /// <summary>In how many parts the last run's batch went through.</summary>
+    public long LastParts { get; private set; } = 1;
 
     /// <summary>The inputs of the last run, for the report.</summary>
     public IReadOnlyDictionary<string, InputData> LastInputs { get; private set; } = new Dictionary<string, InputData>(StringComparer.Ordinal);
@@ -37,11 +49,10 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     {
         try
         {
-            var (model, layers) = At(protocol.Batch);
-            var runs = RunCount(model, protocol);
-            var inputs = MakeInputs.For(model, protocol, settings.Data, settings.DataSource);
+            var (model, runs, graph, executor) = Prepare(protocol);
+            var inputs = MakeInputs.For(model, protocol, runs > 1 ? runs * model.Batch.Size : 1, settings.Data, settings.DataSource);
             LastInputs = inputs;
-            var (graph, executor) = Session(model, layers, protocol, merge: runs > 1);
+            LastParts = runs;
             var weights = DrawWeights.Under(protocol, model.Parameters);
             var reader = new ProbeReader(graph, model.Parameters);
             for (var r = 0; r < runs; r++)
@@ -64,8 +75,8 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var (_, executor) in sessions.Values) executor.Dispose();
-        sessions.Clear();
+        session?.Executor.Dispose();
+        session = null;
     }
 
     /// <summary>The model bound to a batch size; as it is where its batch cannot be chosen, or was chosen by the user's shapes.</summary>
@@ -76,20 +87,35 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         return models[batch] = (model, FindLayers.In(model));
     }
 
-    /// <summary>How many runs the samples of a protocol take: one where the batch is free, else as many as the fixed batch needs.</summary>
-    static long RunCount(CanonicalModel model, Protocol protocol) => model.Batch.Kind == BatchKind.Fixed ? (protocol.Batch + model.Batch.Size - 1) / Math.Max(1, model.Batch.Size) : 1;
-
-    (InstrumentedGraph Graph, OrtExecutor Executor) Session(CanonicalModel model, IReadOnlyList<Layer> layers, Protocol protocol, bool merge)
+    /// <summary>
+    /// The session of a protocol. Samples go through at once where the batch is free and memory allows, else in parts of equal size whose measurements are merged.
+    /// </summary>
+    (CanonicalModel Model, long Runs, InstrumentedGraph Graph, OrtExecutor Executor) Prepare(Protocol protocol)
     {
         // Shipped weights are constants: ONNX Runtime re-lays them for its convolutions. Drawn ones are fed, so that a session serves every draw.
         var feed = protocol.Weights != WeightSource.Shipped;
-        var key = (model.Batch.Size, protocol.Statistics, protocol.Loss, protocol.Probes, feed);
-        if (sessions.TryGetValue(key, out var known)) return known;
-        var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge);
-        var needed = MemoryEstimate.PeakBytes(graph.Model.Graph);
-        if (settings.MaxMemory is { } limit && needed > limit)
-            throw new ModelException(ModelProblem.Budget, $"The run would need about {needed >> 20} MiB, more than the {limit >> 20} MiB of --max-memory. A smaller --batch needs less.");
-        return sessions[key] = (graph, new OrtExecutor(graph.Model, settings.Ort));
+        for (var batch = protocol.Batch; ; batch = LargestProperDivisor(batch))
+        {
+            var (model, layers) = At(batch);
+            var runs = model.Batch.Kind == BatchKind.None ? 1 : Math.Max(1, (protocol.Batch + model.Batch.Size - 1) / Math.Max(1, model.Batch.Size));
+            var key = (model.Batch.Size, runs > 1, protocol.Statistics, protocol.Loss, protocol.Probes, feed);
+            if (session is { } kept && kept.Key == key) return (model, runs, kept.Graph, kept.Executor);
+            var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge: runs > 1);
+            var needed = MemoryEstimate.PeakBytes(graph.Model.Graph);
+            if (needed > (settings.MaxMemory ?? SplitAbove) && model.Batch.Kind == BatchKind.Free && batch > 1 && model.Batch.Size == batch) continue;
+            if (settings.MaxMemory is { } limit && needed > limit)
+                throw new ModelException(ModelProblem.Budget, $"A run of {model.Batch.Size} samples would need about {needed >> 20} MiB, more than the {limit >> 20} MiB of --max-memory.");
+            Dispose();
+            var executor = new OrtExecutor(graph.Model, settings.Ort);
+            session = (key, graph, executor);
+            return (model, runs, graph, executor);
+        }
+    }
+
+    static long LargestProperDivisor(long n)
+    {
+        for (var d = n / 2; d > 1; d--) if (n % d == 0) return d;
+        return 1;
     }
 
     Dictionary<string, TensorData> Feeds(

@@ -9,6 +9,10 @@ static class ProtocolText
     public static string Of(Protocol p) => string.Create(CultureInfo.InvariantCulture,
         $"{Weights(p)}, {(p.Statistics == NormStatistics.Batch ? "batch statistics" : "frozen statistics")}, {Input(p)}, batch {p.Batch}, seed {p.Seed}, {(p.NeedsGradients ? "forward and backward" : "forward")}");
 
+    /// <summary>In how many parts the batch went through, and what that means for batch statistics; empty for one.</summary>
+    public static string Parts(Protocol p, long parts) => parts <= 1 ? "" : string.Create(CultureInfo.InvariantCulture,
+        $", in {parts} parts merged{(p.Statistics == NormStatistics.Batch ? " (each with the statistics of its own samples)" : "")}");
+
     /// <summary>A few words, for a progress display.</summary>
     public static string Short(Protocol p) => $"running {Weights(p)}";
 
