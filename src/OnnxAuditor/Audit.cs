@@ -31,11 +31,11 @@ static class Audit
         }
         using (file)
         {
-            var audited = new Audited(path, options, file);
+            var audited = new Audited(path, GivenData.Named(options, file.Model.Graph), file);
             try
             {
                 Report("canonicalising", 0.05);
-                audited.Canonical = Canonicalizer.Run(file.Model, CanonicalOptions(options));
+                audited.Canonical = Canonicalizer.Run(file.Model, CanonicalOptions(audited.Options));
                 if (!audited.Canonical.StructureOnly) MeasureAll(audited, Report, budget.Token);
             }
             catch (ModelException e) when (e.Problem == ModelProblem.Budget)

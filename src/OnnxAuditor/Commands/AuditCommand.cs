@@ -19,11 +19,13 @@ static class AuditCommand
         var failOn = OptionValues.Choice("--fail-on", "The least severity of a finding that makes the exit code 1", "error", Severities.Keys);
         var quiet = new Option<bool>("--quiet", "-q") { Description = "Write nothing but the report and errors" };
         var noColor = new Option<bool>("--no-color") { Description = "Use no colours on the terminal; NO_COLOR in the environment does the same" };
+        var asChild = new Option<bool>(AuditProcess.ChildOption) { Hidden = true };
         var options = new AuditOptionSet();
         var command = new Command("audit", "Audits models: measures activations and gradients, runs rules and proxies, writes a report.") { models, output, format, failOn };
         foreach (var option in options.All) command.Add(option);
         command.Add(quiet);
         command.Add(noColor);
+        command.Add(asChild);
         models.Validators.Add(result =>
         {
             foreach (var word in result.Tokens.Select(t => t.Value).Where(w => w.StartsWith('-') && w != ModelPaths.StandardInput)) result.AddError(CommandLine.UnknownOption(word, command));
@@ -33,9 +35,14 @@ static class AuditCommand
             var destination = ReportOutput.Of(result.GetValue(output) ?? [], result.GetValue(format));
             var paths = ModelPaths.Expand(result.GetRequiredValue(models));
             var audit = options.Read(result);
+            if (result.GetValue(asChild)) return Task.FromResult((int)AuditProcess.Answer(paths[0].File, audit, terminal, cancellation));
             var isQuiet = result.GetValue(quiet);
             var hasColor = !result.GetValue(noColor) && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
-            var (report, code) = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, hasColor, progress => AuditAll(paths, audit, terminal, Severities[result.GetRequiredValue(failOn)], progress, cancellation));
+            var (report, code) = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, hasColor, progress =>
+            {
+                ModelReport One(string file) => paths.Count == 1 ? Audit.Run(file, audit, progress, cancellation) : AuditProcess.Run(file, options.Words(result), audit.TimeBudget, progress, cancellation);
+                return AuditAll(paths, path => AuditOne(path, terminal, One), terminal, Severities[result.GetRequiredValue(failOn)]);
+            });
             destination.Write(report, terminal, isQuiet);
             return Task.FromResult((int)code);
         });
@@ -43,7 +50,7 @@ static class AuditCommand
     }
 
     /// <summary>Audits one model after the other; what goes wrong with one is told of that one, and the others are audited all the same.</summary>
-    static (AuditReport Report, ExitCode Code) AuditAll(IReadOnlyList<ModelPath> paths, AuditOptions options, Terminal terminal, Severity? failOn, IProgress<AuditProgress>? progress, CancellationToken cancellation)
+    static (AuditReport Report, ExitCode Code) AuditAll(IReadOnlyList<ModelPath> paths, Func<ModelPath, ModelReport> audit, Terminal terminal, Severity? failOn)
     {
         var reports = new List<ModelReport>();
         var code = ExitCode.Clean;
@@ -52,7 +59,7 @@ static class AuditCommand
             ExitCode own;
             try
             {
-                var report = AuditOne(path, options, terminal, progress, cancellation);
+                var report = audit(path);
                 own = CodeOf(report, failOn);
                 reports.Add(report);
             }
@@ -62,7 +69,7 @@ static class AuditCommand
             {
                 own = ExitCodes.Of(e);
                 terminal.Complain($"{path.Shown}: {ExitCodes.Message(e)}");
-                var reason = own == ExitCode.Internal ? $"an error of this program: {e.Message}" : e.Message;
+                var reason = own == ExitCode.Internal ? $"an error of this program: {e.Message.Split('\n')[0]}" : e.Message;
                 reports.Add(new ModelReport { Path = path.Shown, VerdictReason = reason, Unreadable = own == ExitCode.Unreadable ? reason : null, BudgetExceeded = own == ExitCode.Budget ? reason : null });
             }
             code = (ExitCode)Math.Max((int)code, (int)own);
@@ -70,15 +77,15 @@ static class AuditCommand
         return (new AuditReport(CommandLine.Tool, reports), code);
     }
 
-    static ModelReport AuditOne(ModelPath path, AuditOptions options, Terminal terminal, IProgress<AuditProgress>? progress, CancellationToken cancellation)
+    static ModelReport AuditOne(ModelPath path, Terminal terminal, Func<string, ModelReport> audit)
     {
-        if (path.File != ModelPaths.StandardInput) return Relabel(Audit.Run(path.File, options, progress, cancellation), path.File, path.Shown);
+        if (path.File != ModelPaths.StandardInput) return Relabel(audit(path.File), path.File, path.Shown);
         var folder = Directory.CreateTempSubdirectory("onnx-auditor-");
         try
         {
             var file = Path.Combine(folder.FullName, "stdin.onnx");
             using (var stream = File.Create(file)) terminal.Input.CopyTo(stream);
-            return Relabel(Audit.Run(file, options, progress, cancellation), file, path.Shown);
+            return Relabel(audit(file), file, path.Shown);
         }
         finally
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using OnnxAuditor.Measurement;
@@ -60,6 +61,10 @@ sealed class AuditOptionSet
     /// <summary>The options, in the order of the help.</summary>
     public IEnumerable<Option> All =>
         [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, timeBudget, maxMemory, threads];
+
+    /// <summary>The options that were given, as words of a command line.</summary>
+    public IReadOnlyList<string> Words(ParseResult result) =>
+        [.. All.Select(result.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).SelectMany(r => r.Tokens.SelectMany(t => (string[])[r.Option.Name, t.Value]))];
 
     /// <summary>Reads the options, and the data files that they name.</summary>
     /// <exception cref="UsageException">A data file cannot be used.</exception>

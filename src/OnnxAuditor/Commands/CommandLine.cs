@@ -114,6 +114,9 @@ sealed record Terminal(TextWriter Output, TextWriter Error, Stream Input, bool I
             !Console.IsErrorRedirected);
     }
 
+    /// <summary>What a message begins with.</summary>
+    public const string Prefix = "onnx-auditor: ";
+
     /// <summary>Writes a message for the user.</summary>
-    public void Complain(string message) => Error.WriteLine($"onnx-auditor: {message}");
+    public void Complain(string message) => Error.WriteLine($"{Prefix}{message}");
 }

@@ -7,10 +7,7 @@ namespace OnnxAuditor.Commands;
 /// <summary>Reads what the user gives as input data and targets.</summary>
 static class DataFiles
 {
-    /// <summary>The key of data whose file names no input: it is for the model's only one.</summary>
-    public const string OnlyInput = "";
-
-    /// <summary>Reads the arguments of <c>--data</c>: tensors by input name (<see cref="OnlyInput"/> where no name is given), and where they are from, for the report.</summary>
+    /// <summary>Reads the arguments of <c>--data</c>: tensors by input name (<see cref="GivenData.Unnamed"/> where no name is given), and where they are from, for the report.</summary>
     /// <exception cref="UsageException">A file cannot be used.</exception>
     public static (IReadOnlyDictionary<string, TensorData> Data, string Source) Read(IReadOnlyList<string> arguments)
     {
@@ -53,7 +50,7 @@ static class DataFiles
                 case ".npz":
                     return [.. NumPyFile.ReadNpz(path).Select(a => (a.Key, a.Value))];
                 case ".npy":
-                    return [(OnlyInput, NumPyFile.ReadNpy(path))];
+                    return [(GivenData.Unnamed, NumPyFile.ReadNpy(path))];
                 case ".pb":
                     var (name, data) = TensorFile.Read(path);
                     return data.Unavailable is { } why ? throw new UsageException(why) : [(name, data)];

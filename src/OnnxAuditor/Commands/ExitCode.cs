@@ -25,6 +25,7 @@ static class ExitCodes
     /// <summary>The code.</summary>
     public static ExitCode Of(Exception exception) => exception switch
     {
+        AuditProcessException e => e.Code,
         UsageException => ExitCode.Usage,
         ModelException { Problem: ModelProblem.Unreadable or ModelProblem.InvalidGraph or ModelProblem.ExternalData } => ExitCode.Unreadable,
         ModelException { Problem: ModelProblem.Binding } => ExitCode.Usage,
@@ -37,7 +38,7 @@ static class ExitCodes
     /// <summary>What is told on the error stream: one line for what the user can mend, everything for an error of this program.</summary>
     public static string Message(Exception exception) => Of(exception) switch
     {
-        ExitCode.Internal => $"internal error, please report it: {exception}",
+        ExitCode.Internal when exception is not AuditProcessException => $"internal error, please report it: {exception}",
         _ when exception is OutOfMemoryException => "not enough memory: give a smaller --batch or --max-memory",
         _ => exception.Message,
     };

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using OnnxAuditor.Commands;
+using OnnxAuditor.Reporting;
+using OnnxAuditor.Tests.Numerics;
 using Testing;
 using Xunit;
 
@@ -156,5 +159,64 @@ public sealed class AuditCommandTests : IDisposable
         var ids = json.RootElement.GetProperty("models")[0].GetProperty("proxies").EnumerateArray().Select(p => p.GetProperty("id").GetString()).ToList();
         Assert.Contains("grad_norm", ids);
         Assert.DoesNotContain("epsilon", ids);
+    }
+
+    [Theory]
+    [InlineData("residual_cnn.onnx")]
+    [InlineData("nan_weight_cnn.onnx")]
+    public void A_process_of_its_own_reports_what_this_one_would(string model)
+    {
+        var stages = new List<string>();
+        var path = Model(model);
+        var options = new AuditOptions { Profile = Profile.Fast };
+        var own = AuditProcess.Run(path, ["--profile", "fast"], null, new Recorder(stages), TestContext.Current.CancellationToken);
+        var here = Audit.Run(path, options, null, TestContext.Current.CancellationToken);
+        Assert.Equal(JsonReport.Write(new(CommandLine.Tool, [here])), JsonReport.Write(new(CommandLine.Tool, [own])));
+        Assert.Equal(MarkdownReport.Write(new(CommandLine.Tool, [here]), ReportFormat.Glossary), MarkdownReport.Write(new(CommandLine.Tool, [own]), ReportFormat.Glossary));
+        Assert.NotEmpty(stages);
+    }
+
+    [Fact]
+    public void A_wrong_option_for_a_model_is_told_by_its_process()
+    {
+        var e = Assert.Throws<AuditProcessException>(() => AuditProcess.Run(Model("residual_cnn.onnx"), ["--target", "nothing"], null, null, TestContext.Current.CancellationToken));
+        Assert.Equal(ExitCode.Usage, e.Code);
+        Assert.Contains("'nothing'", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(137, "", 5, "memory runs out")]
+    [InlineData(139, "", 4, "exit code 139")]
+    [InlineData(134, "terminate called", 4, "terminate called")]
+    [InlineData(2, "a warning of a library\nonnx-auditor: wrong option", 2, "wrong option")]
+    [InlineData(4, "onnx-auditor: internal error\n   at Somewhere", 4, "internal error")]
+    public void A_process_that_ends_without_a_report_has_a_reason(int exitCode, string messages, int code, string expected)
+    {
+        var e = AuditProcess.Failure(exitCode, messages);
+        Assert.Equal(code, (int)e.Code);
+        Assert.Contains(expected, e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("a warning", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Data_and_labels_are_read_and_named()
+    {
+        var (images, labels) = (Path.Combine(folder, "images.npy"), Path.Combine(folder, "labels.npy"));
+        File.WriteAllBytes(images, NumPyFileTests.Npy("<f4", false, "(4, 3, 32, 32)", new byte[4 * 3 * 32 * 32 * 4]));
+        File.WriteAllBytes(labels, NumPyFileTests.Npy("<i8", false, "(4,)", new byte[4 * 8]));
+        foreach (var data in (string[])[images, $"image={images}"])
+        {
+            var (code, output, error) = CommandRun.Of("audit", Model("residual_cnn.onnx"), "--batch", "4", "--data", data, "--labels", labels, "--proxies", "none", "--select", "WGT");
+            Assert.Equal((0, ""), (code, error));
+            Assert.Contains("| images.npy |", output, StringComparison.Ordinal);
+        }
+        Assert.Contains("at least 16×3×32×32", CommandRun.Of("audit", Model("residual_cnn.onnx"), "--data", images).Error, StringComparison.Ordinal);
+        Assert.Contains("no input 'picture'", CommandRun.Of("audit", Model("residual_cnn.onnx"), "--data", $"picture={images}").Error, StringComparison.Ordinal);
+        Assert.Contains("twice", CommandRun.Of("audit", Model("residual_cnn.onnx"), "--data", images, "--data", images).Error, StringComparison.Ordinal);
+    }
+
+    sealed class Recorder(List<string> stages) : IProgress<AuditProgress>
+    {
+        public void Report(AuditProgress value) => stages.Add(value.Stage);
     }
 }

@@ -110,7 +110,7 @@ public sealed class NumPyFileTests : IDisposable
         return bytes;
     }
 
-    static byte[] Npy(string descr, bool isFortran, string shape, byte[] data, int version = 1)
+    internal static byte[] Npy(string descr, bool isFortran, string shape, byte[] data, int version = 1)
     {
         var header = Encoding.ASCII.GetBytes($"{{'descr': '{descr}', 'fortran_order': {(isFortran ? "True" : "False")}, 'shape': {shape}, }}          \n");
         var length = new byte[version == 1 ? 2 : 4];
