@@ -11,11 +11,13 @@ namespace GraphRewriter.Gradients;
 static class ConvolutionWeights
 {
     // Beyond this many kernel elements one slice and product each makes the graph too large.
-    const long MostSlices = 64;
+    const long MostSlices = 128;
     const long FewPositions = 16;
     // From this many output elements per channel on, one product per sample is as fast as one product over all, and needs no transposition.
     const long ManyPositions = 1024;
     const long ManyPositionsPointwise = 128;
+    // Below this many output elements per channel a depthwise gradient is faster as one convolution than as a product and sum for each kernel element.
+    const long ManyPositionsDepthwise = 196;
     // Below this many channels the rows of a channels-last tensor are too short to copy well.
     const long FewChannels = 8;
 
@@ -45,7 +47,7 @@ static class ConvolutionWeights
         var gradient = window.KernelCount switch
         {
             1 => Pointwise(t, c, positions),
-            <= MostSlices when c is { In: 1, Groups: > 1 } && window.IsDense => Depthwise(t, c),
+            <= MostSlices when c is { In: 1, Groups: > 1 } && window.IsDense && positions is < 0 or >= ManyPositionsDepthwise => Depthwise(t, c),
             _ when c is { In: 1, Groups: > 1 } => Swapped(t, c),
             _ when positions is > 0 and <= FewPositions && positions < window.KernelCount => ByPositions(t, c),
             > MostSlices => Swapped(t, c),

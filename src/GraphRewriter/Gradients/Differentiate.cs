@@ -41,11 +41,37 @@ public static class Differentiate
     /// <param name="tape">Where to emit; it is appended to the graph.</param>
     public static DifferentiationResult Run(Graph graph, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, Tape tape)
     {
-        var active = ActiveBetween(graph, seeds.Select(s => s.Value), targets);
-        var pending = new Dictionary<Value, List<Value>>();
-        var final = new Dictionary<Value, Value>();
+        var active = ActiveBetween(graph.Nodes, seeds.Select(s => s.Value), targets);
         var blocked = new List<BlockedNode>();
         var alreadyThere = tape.Nodes.Count;
+        var gradients = Sweep(tape, active, seeds, targets, blocked);
+        tape.Origin = null;
+        blocked.Reverse();
+        // A rule gives the gradients of all inputs, those of constants among them.
+        tape.DropUnused(alreadyThere, gradients.Values);
+        tape.AppendTo(graph);
+        return new DifferentiationResult(gradients, blocked, active.Nodes);
+    }
+
+    /// <summary>
+    /// Emits the gradients of values through nodes that stand on the tape already: for a rule that states its operator's meaning in simpler operators and leaves
+    /// their differentiation to the sweep.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">One of the nodes has neither a rule nor a stop.</exception>
+    internal static IReadOnlyDictionary<Value, Value> Through(Tape tape, IReadOnlyList<Node> nodes, Value result, Value cotangent, IReadOnlyCollection<Value> targets)
+    {
+        var origin = tape.Origin;
+        var blocked = new List<BlockedNode>();
+        var gradients = Sweep(tape, ActiveBetween(nodes, [result], targets), [(result, cotangent)], targets, blocked);
+        tape.Origin = origin;
+        return blocked.Find(b => b.IsMissingRule) is { } missing ? throw new InvalidOperationException($"{missing.Node}: {missing.Reason}") : gradients;
+    }
+
+    static Dictionary<Value, Value> Sweep(
+        Tape tape, (List<Node> Nodes, HashSet<Value> Values) active, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, List<BlockedNode> blocked)
+    {
+        var pending = new Dictionary<Value, List<Value>>();
+        var final = new Dictionary<Value, Value>();
         foreach (var (value, cotangent) in seeds) Contribute(pending, value, cotangent);
         for (var i = active.Nodes.Count - 1; i >= 0; i--)
         {
@@ -65,13 +91,8 @@ public static class Differentiate
                 Contribute(pending, input, Shaped(tape.SumTo(gradient, input), input));
             }
         }
-        tape.Origin = null;
         foreach (var target in targets) Accumulate(tape, pending, final, target);
-        blocked.Reverse();
-        // A rule gives the gradients of all inputs, those of constants among them.
-        tape.DropUnused(alreadyThere, final.Values);
-        tape.AppendTo(graph);
-        return new DifferentiationResult(final, blocked, active.Nodes);
+        return final;
     }
 
     static bool TryRule(Node node, List<BlockedNode> blocked, out GradientRule rule)
@@ -135,11 +156,11 @@ public static class Differentiate
     }
 
     /// <summary>The nodes and values on float paths from the targets to the seeds.</summary>
-    static (List<Node> Nodes, HashSet<Value> Values) ActiveBetween(Graph graph, IEnumerable<Value> seeds, IEnumerable<Value> targets)
+    static (List<Node> Nodes, HashSet<Value> Values) ActiveBetween(IReadOnlyList<Node> all, IEnumerable<Value> seeds, IEnumerable<Value> targets)
     {
         var downstream = new HashSet<Value>(targets);
         var forward = new List<Node>();
-        foreach (var node in graph.Nodes)
+        foreach (var node in all)
         {
             if (!node.UsedValues().Any(downstream.Contains)) continue;
             forward.Add(node);

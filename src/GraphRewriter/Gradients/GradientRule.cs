@@ -62,4 +62,20 @@ static class Rule
             return result;
         })
         { IsLinearInData = true };
+
+    /// <summary>
+    /// An operator whose meaning is emitted in simpler operators, through which the sweep then goes. The forward pass is computed once more, which is worth it where
+    /// the operator is rare and its gradient long.
+    /// </summary>
+    public static GradientRule ByDefinition(string opType, int since, string formula, Func<Tape, Node, Value> definition) =>
+        new(opType, since, formula, (t, n, dy) =>
+        {
+            var from = t.Nodes.Count;
+            var y = definition(t, n);
+            var inputs = n.Inputs.Where(x => x is { IsFloat: true }).Select(x => x!).Distinct().ToList();
+            var gradients = Differentiate.Through(t, t.Nodes[from..], y, dy, inputs);
+            // A value used in two places is one target; its gradient is stated once.
+            var stated = new HashSet<Value>();
+            return [.. n.Inputs.Select(x => x is not null && stated.Add(x) ? gradients.GetValueOrDefault(x) : null)];
+        });
 }

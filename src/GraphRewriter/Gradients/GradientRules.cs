@@ -20,6 +20,8 @@ static class GradientRules
         .. IndexRules.All,
         .. PoolingRules.All,
         .. ResampleRules.All,
+        .. SamplingRules.All,
+        .. FrontEndRules.All,
     ];
 
     /// <summary>The rules by operator.</summary>

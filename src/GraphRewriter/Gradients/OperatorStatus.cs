@@ -39,10 +39,7 @@ sealed record OperatorStatus(CatalogueEntry Operator, OperatorStanding Standing,
         (OperatorStanding.NotTensor, "it decodes an image file", ["ImageDecoder"]),
         (OperatorStanding.Pending, "control flow: the gradient is a subgraph of its own; an If with a constant condition is resolved before", ["If", "Loop", "Scan"]),
         (OperatorStanding.Pending, "recurrent: the gradient is a reversed Scan", ["GRU", "LSTM", "RNN"]),
-        (OperatorStanding.Pending, "the rule is not written yet",
-            [
-                "AffineGrid", "Col2Im", "CumProd", "DeformConv", "Det", "DFT", "GridSample", "MaxRoiPool", "RoiAlign", "STFT",
-            ]),
+        (OperatorStanding.Pending, "the rule is not written yet", ["CumProd"]),
     ];
 
     /// <summary>The status of every operator of the catalogue, in its order.</summary>

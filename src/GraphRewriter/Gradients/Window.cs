@@ -57,6 +57,9 @@ sealed class Window
     /// <summary>The window that a pooling node moves over its input.</summary>
     public static Window OfPool(Tape t, Node node) => Of(t, node, node.Ints("kernel_shape")!, node.Inputs[0]!, node.Output);
 
+    /// <summary>The blocks that a Col2Im node puts into its output.</summary>
+    public static Window OfBlocks(Tape t, Node node, long[] block) => Explicit(t, node, block);
+
     /// <summary>The window of a ConvTranspose node: it moves over the node's output, and what it reads there is summed into the input.</summary>
     public static Window OfConvTranspose(Tape t, Node node)
     {

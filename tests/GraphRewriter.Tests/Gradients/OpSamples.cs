@@ -22,6 +22,8 @@ static class OpSamples
         .. IndexSamples.All,
         .. PoolingSamples.All,
         .. ResampleSamples.All,
+        .. SamplingSamples.All,
+        .. FrontEndSamples.All,
     ];
 
     public static FrozenDictionary<string, OpSample> ById { get; } = All.ToFrozenDictionary(s => s.Id, StringComparer.Ordinal);
