@@ -29,7 +29,7 @@ static class CustomOperator
     static IEnumerable<Observation> Find(RuleContext context)
     {
         var view = context.View;
-        var custom = view.Nodes.Where(n => IsCustom(context.Model, n) && view.IsOnPath(n)).ToList();
+        var custom = view.Nodes.Where(n => Contains(context.Model, n) && view.IsOnPath(n)).ToList();
         if (custom.Count == 0) yield break;
         var weights = view.Constants.Where(c => c.Type.IsFloat && WeightSlots.Reached(view, c.Value) is not null).Select(c => c.Value).ToList();
         var behindWeights = view.Downstream(weights);
@@ -47,6 +47,7 @@ static class CustomOperator
         }
     }
 
-    static bool IsCustom(Model model, Node node) => node.Domain is not ("" or "ai.onnx.ml" or "ai.onnx.training" or "ai.onnx.preview.training") && !FusedOperators.IsRuntimeDomain(node.Domain)
+    /// <summary>Whether the node's operator is defined neither by the standard, nor by the runtime, nor by the file.</summary>
+    public static bool Contains(Model model, Node node) => node.Domain is not ("" or "ai.onnx.ml" or "ai.onnx.training" or "ai.onnx.preview.training") && !FusedOperators.IsRuntimeDomain(node.Domain)
         && !model.Functions.Exists(f => string.Equals(f.Domain, node.Domain, StringComparison.Ordinal) && string.Equals(f.Name, node.OpType, StringComparison.Ordinal));
 }

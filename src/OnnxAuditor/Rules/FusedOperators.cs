@@ -38,7 +38,7 @@ static class FusedOperators
         var kept = context.CanonicalView?.Nodes.Where(n => n.Domain.Length > 0).Select(n => n.LogicalName).ToHashSet(StringComparer.Ordinal) ?? [];
         return context.View.Nodes
             .Concat(context.Model.Functions.SelectMany(f => f.Body.AllNodes()))
-            .Where(n => IsRuntimeDomain(n.Domain) && !IntegerKernels.Contains(n) && n.OpType is not ("EPContext" or "PythonOp") && !TrainingLeftovers.Contains(n) && context.View.IsOnPath(n))
+            .Where(n => IsRuntimeDomain(n.Domain) && !IntegerKernels.Contains(n) && n.OpType is not "EPContext" && !PythonOperator.Contains(n) && !TrainingLeftovers.Contains(n) && context.View.IsOnPath(n))
             .Select(n => Describe(context, n, kept.Contains(context.View.NameOf(n))));
     }
 

@@ -78,7 +78,7 @@ static class Verdicts
         if (Strongest(findings, Effect.Hides) is { } hidden) return new(Verdict.Undetermined, Because(hidden));
         if (Strongest(findings, Effect.Blocks) is { } blocking) return new(Verdict.NotTrainable, Because(blocking));
         if (coverage.ParameterShare is not { } share) return new(Verdict.NotTrainable, "The model has no trainable parameters.");
-        if (shipped?.Failure is { } failure) return new(Verdict.Undetermined, $"The model could not be run: {Phrase.Line(failure)}.");
+        if (shipped?.Failure is { } failure) return new(Verdict.Undetermined, $"The model could not be run: {Phrase.Line(failure)}");
         if (shipped?.Differentiation is not { } sweep) return new(Verdict.Undetermined, "No backward pass was run, so nothing is known of the gradients.");
         var missing = sweep.Blocked.Where(b => b.IsMissingRule).Select(b => b.Node.OpType).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
         var reached = $"gradients reach {NumberFormat.Percent(share)} of the trainable elements";

@@ -23,6 +23,13 @@ static class RuleCases
         new("ONX003", Severity.Error, () => Healthy().AsRead(new ReadProblem("ONX003", "w", "external data file 'w.bin' is missing")), Plain),
         new("SEC001", Severity.Error, () => Healthy().AsRead(new ReadProblem("SEC001", "w", "external data path '../w' leaves the model's folder; refused")), Plain),
         new("SEC002", Severity.Error, () => Healthy().AsRead(new ReadProblem("SEC002", "w", "declares 1 TB")), Plain),
+        new("SEC003", Severity.Warning, () => WithUnary("acme::Swirl").AsRead(), () => WithUnary("com.microsoft::FastGelu").AsRead()),
+        new("SEC004", Severity.Warning, () => WithUnary("com.microsoft::EPContext").AsRead(), Plain),
+        new("SEC004", Severity.Error, () => WithUnary("com.microsoft::EPContext", Attribute.Of("embed_mode", 0L), Attribute.Of("ep_cache_context", "../../x.bin")).AsRead(), Plain),
+        new("SEC005", Severity.Error, () => WithUnary("com.microsoft::PythonOp").AsRead(), Plain),
+        new("SEC006", Severity.Warning, () => Said("<script>alert(1)</script>"), () => Said("A classifier & more, x < 3.")),
+        new("SEC006", Severity.Warning, () => Said("red \u001b[31mtext"), () => Said("two\nlines\tand a tab")),
+        new("SEC006", Severity.Info, () => Said("See https://example.org."), () => Said("example.org")),
         new("ONX004", Severity.Info, () => Image(-1, 3, -1, -1).Context(), Plain),
         new("ONX004", Severity.Warning, () => UnknownRank().AsRead(), Plain),
         new("ONX005", Severity.Info, Unnamed, Plain),
@@ -32,6 +39,7 @@ static class RuleCases
         new("TRN001", Severity.Warning, () => DeepCnn(norm: false, spread: 0.5).Context(), () => DeepCnn(norm: false, spread: 0).Context()),
         new("TRN002", Severity.Info, () => DeepCnn(norm: true, spread: 0).Context(), Plain),
         new("TRN003", Severity.Warning, TrainingNorm, () => DeepCnn(norm: true, spread: 0).Context()),
+        new("TRN004", Severity.Info, () => WithUnary("Dropout").Context(), Plain),
         new("TRN005", Severity.Warning, () => ConstantWeight(16 * 16), Plain),
         new("TRN005", Severity.Warning, () => ConstantWeight(16 * 16), () => ConstantWeight(4 * 4)),
         new("TRN006", Severity.Warning, () => Branches(byFlag: true).Context(), Plain),
@@ -75,6 +83,8 @@ static class RuleCases
         new("WGT003", Severity.Warning, () => Changed((w, n) => Array.Clear(w, 0, n / 2)), Plain),
         new("WGT003", Severity.Info, () => Changed((w, n) => Array.Clear(w, 0, n / 32)), Plain),
         new("WGT004", Severity.Warning, () => Changed((w, n) => Array.Fill(w, 0.5f)), () => Changed((w, n) => Array.Clear(w))),
+        new("WGT005", Severity.Error, () => Changed((w, n) => Repeat(w, 4)), Plain),
+        new("WGT005", Severity.Warning, () => Changed((w, n) => Repeat(w, 56)), Plain),
         new("WGT010", Severity.Info, () => Changed((w, n) => w[7] = 1000), Plain),
         new("WGT011", Severity.Warning, () => Changed((w, n) => Thin(w)), Plain),
         new("WGT016", Severity.Warning, () => NormChannels(dead: 8), () => NormChannels(dead: 0)),
@@ -87,6 +97,10 @@ static class RuleCases
         new("ACT001", Severity.Info, () => Activations(Dead(0.3)), () => Activations(Dead(0.3, valuesPerUnit: 16))),
         new("ACT003", Severity.Warning, () => Scales(l => Math.Pow(10, 0.3 * l)), () => Scales(l => 1 + 0.3 * (l % 3))),
         new("ACT003", Severity.Error, () => Scales(l => Math.Pow(10, -0.8 * l)), () => Scales(l => Math.Pow(10, 0.05 * l))),
+        new("ACT009", Severity.Error, () => Half(70000), () => Half(60000)),
+        new("ACT012", Severity.Warning, () => Mlp(fresh: false, depth: 32).Context(), () => Deep(skip: true)),
+        new("ACT012", Severity.Warning, () => Deep(skip: false), () => Mlp(fresh: false, depth: 20).Context()),
+        new("ACT014", Severity.Warning, () => Outputs(1, 1.00001f), () => Outputs(1, 2)),
         new("ACT010", Severity.Error, () => Healthy().Measured((layers, _) => new Made([], [], NonFinite: layers[0].Name)), () => Healthy().Measured((_, _) => new Made([], []))),
         new("GRD001", Severity.Warning, () => Gradients((_, depth) => Math.Pow(10, 0.7 * depth)), () => Gradients((_, depth) => Math.Pow(10, 0.2 * depth))),
         new("GRD001", Severity.Error, () => Gradients((_, depth) => Math.Pow(10, 1.2 * depth)), () => Gradients((_, _) => 0.01)),
@@ -248,11 +262,45 @@ static class RuleCases
         return net.Output(net.Op("Cast", [product], Attribute.Of("to", 1L))).AsRead();
     }
 
-    static Net WithUnary(string op)
+    static Net WithUnary(string op, params Attribute[] attributes)
     {
         var net = new Net();
         var x = net.Linear("fc1", net.Input("x", -1, 64), 64, 64);
-        return net.Output(net.Op(op, [x]));
+        return net.Output(net.Op(op, [x], attributes));
+    }
+
+    static RuleContext Said(string text)
+    {
+        var net = Healthy();
+        net.Model.Metadata["about"] = text;
+        return net.AsRead();
+    }
+
+    static RuleContext Deep(bool skip)
+    {
+        var net = new Net();
+        var x = net.Input("x", -1, 16);
+        for (var i = 0; i < 33; i++)
+        {
+            var y = net.Op("Tanh", [net.Linear($"fc{i}", x, 16, 16)]);
+            x = skip ? net.Op("Add", [x, y]) : y;
+        }
+        return net.Output(x).Context();
+    }
+
+    static RuleContext Half(double largest)
+    {
+        var net = new Net();
+        var weight = net.Model.Graph.AddInitializer("w", TensorData.FromNumbers(ElementType.Float16, [64, 16], [.. Net.Skewed("w", 1024, 0.1).Select(v => (double)v)]));
+        net.Output(net.Op("MatMul", [net.Input("x", ElementType.Float16, -1, 64), weight]), "y", ElementType.Float16);
+        return net.Measured((layers, _) => new Made([new LayerMeasurement(layers[0], new Moments(256, 0, 1, largest, 0, null), null, null)], []));
+    }
+
+    static RuleContext Outputs(float first, float second)
+    {
+        var context = Healthy().Measured((_, _) => new Made([], []));
+        var data = TensorData.FromFloats([2, 3], [first, 1, 2, second, 1, 2]);
+        return context with { Shipped = context.Shipped! with { Outputs = [new OutputMeasurement("y", data)] } };
     }
 
     static RuleContext CustomInFront()
@@ -370,6 +418,12 @@ static class RuleCases
         var hidden = net.Op("Gemm", [x, net.Initializer("fc1.weight", [64, 64], data), net.Weight("fc1.bias", [64])], Attribute.Of("transB", 1L));
         hidden = net.Linear("fc2", net.Op("Relu", [hidden]), 64, 64);
         return net.Output(net.Linear("fc3", net.Op("Relu", [hidden]), 64, 10)).Context();
+    }
+
+    /// <summary>Makes every row of 64 a multiple of one of the first ones.</summary>
+    static void Repeat(float[] weights, int first)
+    {
+        for (var i = first * 64; i < weights.Length; i++) weights[i] = weights[i - first * 64] * 2;
     }
 
     static void Thin(float[] weights)
