@@ -10,7 +10,8 @@ namespace OnnxAuditor.Execution.Ort;
 /// <param name="Device">The device; see <see cref="OrtDevice"/>.</param>
 /// <param name="Threads">Threads of one operator; 0 for the physical cores.</param>
 /// <param name="Optimize">Whether ONNX Runtime may fuse and re-lay the graph.</param>
-sealed record OrtSettings(string Device = "cpu", int Threads = 0, bool Optimize = true);
+/// <param name="ProfilePrefix">Where each run's kernel times are written: the beginning of a file's path; null for nowhere.</param>
+sealed record OrtSettings(string Device = "cpu", int Threads = 0, bool Optimize = true, string? ProfilePrefix = null);
 
 /// <summary>Runs a model on ONNX Runtime. Tensors are fed from the memory they lie in (a mapped file, an array), without copies.</summary>
 sealed class OrtExecutor : IDisposable
@@ -33,6 +34,11 @@ sealed class OrtExecutor : IDisposable
             IntraOpNumThreads = HasRacyScatter(model.Graph) ? 1 : settings.Threads,
         };
         options.AddSessionConfigEntry("session.use_deterministic_compute", "1");
+        if (settings.ProfilePrefix is { } prefix)
+        {
+            options.EnableProfiling = true;
+            options.ProfileOutputPathPrefix = prefix;
+        }
         // Spinning threads take the processor from whoever else works on the machine.
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         Provider = OrtDevice.Append(options, settings.Device);
@@ -84,6 +90,9 @@ sealed class OrtExecutor : IDisposable
             foreach (var pin in pins) pin.Dispose();
         }
     }
+
+    /// <summary>Ends profiling, which the settings asked for; returns the path of the file written (Chrome trace events).</summary>
+    public string EndProfiling() => session.EndProfiling();
 
     /// <inheritdoc/>
     public void Dispose()

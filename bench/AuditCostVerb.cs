@@ -1,0 +1,81 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Bench;
+
+/// <summary>What an audit costs as a user meets it: the whole process, start-up and report included.</summary>
+static class AuditCostVerb
+{
+    /// <summary>The verb.</summary>
+    public static Command Create()
+    {
+        var models = VerbOptions.Models();
+        var rounds = VerbOptions.Rounds(5);
+        var page = VerbOptions.Page();
+        var command = new Command("audit-cost", "Measures wall time and peak memory of the command 'onnx-auditor audit' as a process of its own.") { models, rounds, page };
+        command.SetAction(parsed =>
+        {
+            var program = Path.Combine(Networks.Checkout, "artifacts", "bin", "OnnxAuditor", "release", "onnx-auditor.dll");
+            if (!File.Exists(program))
+            {
+                parsed.InvocationConfiguration.Error.WriteLine("Build the program first: dotnet build -c Release src/OnnxAuditor");
+                return 1;
+            }
+            var count = parsed.GetValue(rounds);
+            var result = new ResultsPage("What an audit costs", string.Create(CultureInfo.InvariantCulture, $"audit-cost --rounds {count} --page"));
+            result.Line(string.Create(CultureInfo.InvariantCulture, $"The command `onnx-auditor audit MODEL -o report.md` with its default options as a process of its own, Release build: from its start to its end, {count} runs each."));
+            result.Line("Memory is the largest resident set. Processor time is summed over all threads. `--version` is the bare start of the program.");
+            result.Line();
+            var files = Networks.Find(parsed.GetValue(models)!, ["real/ppocr_cls.onnx", "torch/torch_mobilenet_v3.onnx"], parsed.InvocationConfiguration.Error);
+            var rows = new List<string[]> { Row("--version", count, program, "--version") };
+            var report = Path.GetTempFileName();
+            rows.AddRange(files.Select(f => Row(Path.GetFileNameWithoutExtension(f), count, program, "audit", f, "-o", report, "--force")));
+            File.Delete(report);
+            result.Table(["network", "wall time, s (median)", "fastest, s", "slowest, s", "processor time, s (median)", "peak memory, MiB (median)", "exit code"], rows);
+            result.Write(parsed.InvocationConfiguration.Output, parsed.GetValue(page) ? "audit-cost.md" : null);
+            return 0;
+        });
+        return command;
+    }
+
+    static string[] Row(string name, int rounds, params string[] arguments)
+    {
+        var runs = Enumerable.Range(0, rounds).Select(_ => Measure(arguments)).ToList();
+        var wall = runs.ConvertAll(r => r.Wall);
+        return
+        [
+            name, ResultsPage.Digits(Interleaved.Median(wall)), ResultsPage.Digits(wall.Min()), ResultsPage.Digits(wall.Max()),
+            ResultsPage.Digits(Interleaved.Median(runs.Select(r => r.Processor))), ResultsPage.Digits(Interleaved.Median(runs.Select(r => r.Peak / 1048576.0))),
+            string.Join(", ", runs.Select(r => r.ExitCode).Distinct().Select(c => c.ToString(CultureInfo.InvariantCulture))),
+        ];
+    }
+
+    static (double Wall, double Processor, long Peak, int ExitCode) Measure(IEnumerable<string> arguments)
+    {
+        var start = Stopwatch.GetTimestamp();
+        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        process.OutputDataReceived += (_, _) => { };
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        // The system keeps the peak itself and forgets it with the process: the last look before the end is at most this much too early.
+        var (peak, processor) = (0L, 0.0);
+        while (!process.WaitForExit(10))
+        {
+            process.Refresh();
+            try
+            {
+                peak = Math.Max(peak, process.PeakWorkingSet64);
+                processor = process.TotalProcessorTime.TotalSeconds;
+            }
+            catch (InvalidOperationException)
+            {
+                // It ended between the two questions.
+                break;
+            }
+        }
+        process.WaitForExit();
+        return (Stopwatch.GetElapsedTime(start).TotalSeconds, processor, peak, process.ExitCode);
+    }
+}

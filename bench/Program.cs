@@ -1,0 +1,10 @@
+using System.CommandLine;
+using Bench;
+
+return new RootCommand("Measures what the program costs. Every figure is relative to another of the same run, taken in turns.")
+{
+    InstrumentationVerb.Create(),
+    AuditCostVerb.Create(),
+    OperatorsVerb.Create(),
+    ProfileVerb.Create(),
+}.Parse(args).Invoke();
