@@ -64,7 +64,7 @@ sealed class Step : IDisposable
     static Dictionary<string, TensorData> Feeds(CanonicalModel model, InstrumentedGraph graph, Protocol protocol)
     {
         var fed = new Dictionary<string, TensorData>(StringComparer.Ordinal);
-        var inputs = MakeInputs.For(model, protocol, new Dictionary<string, TensorData>(StringComparer.Ordinal), "");
+        var inputs = MakeInputs.For(model, protocol, 1, new Dictionary<string, TensorData>(StringComparer.Ordinal), "");
         foreach (var input in graph.Model.Graph.Inputs) if (inputs.TryGetValue(input.Name, out var data)) fed[input.Name] = data.Data;
         var weights = DrawWeights.Under(protocol, model.Parameters);
         foreach (var (parameter, value) in graph.FedParameters) fed[value.Name] = weights.GetValueOrDefault(parameter) ?? parameter.Value.Data!;
