@@ -1,5 +1,4 @@
 using System.CommandLine;
-using GraphRewriter.Ir;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Commands;

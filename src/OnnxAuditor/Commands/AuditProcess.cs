@@ -38,8 +38,12 @@ static class AuditProcess
         var (program, first) = Program();
         var start = new ProcessStartInfo(program, [.. first, "audit", path, .. options, ChildOption])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
-            StandardOutputEncoding = Encoding.UTF8, StandardErrorEncoding = Encoding.UTF8,
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
         };
         using var child = Process.Start(start) ?? throw new InvalidOperationException($"'{program}' does not start.");
         child.StandardInput.Close();

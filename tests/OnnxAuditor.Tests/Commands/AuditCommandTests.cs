@@ -2,7 +2,6 @@ using System.Text.Json;
 using OnnxAuditor.Commands;
 using OnnxAuditor.Reporting;
 using OnnxAuditor.Tests.Numerics;
-using Testing;
 using Xunit;
 
 namespace OnnxAuditor.Tests.Commands;
