@@ -113,6 +113,8 @@ static class MakeInputs
                 {
                     "Gather" when node.Input(1) == value && node.Input(0)?.Shape is { } table => table[(int)node.Int("axis")].Size,
                     "GatherElements" when node.Input(1) == value && node.Input(0)?.Shape is { } table => table[(int)node.Int("axis")].Size,
+                    // A one-hot encoding written out: compared with 0, 1, 2, …; a comparison with a single number is a test for padding.
+                    "Equal" when (node.Input(0) == value ? node.Input(1) : node.Input(0))?.Constant is { Count: > 2 } codes && codes.Type.IsInteger => codes.ToInt64s().Max() + 1,
                     "OneHot" when node.Input(0) == value => node.Input(1)?.Constant?.ToInt64sOrNull()?[0] ?? -1,
                     _ => -1,
                 };
