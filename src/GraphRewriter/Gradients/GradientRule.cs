@@ -76,6 +76,7 @@ static class Rule
             var gradients = Differentiate.Through(t, t.Nodes[from..], y, dy, inputs);
             // A value used in two places is one target; its gradient is stated once.
             var stated = new HashSet<Value>();
-            return [.. n.Inputs.Select(x => x is not null && stated.Add(x) ? gradients.GetValueOrDefault(x) : null)];
+            // Where only steps lead from an input to the result, its gradient is zero almost everywhere.
+            return [.. n.Inputs.Select(x => x is { IsFloat: true } && stated.Add(x) ? gradients.GetValueOrDefault(x) ?? t.ZerosLike(x) : null)];
         });
 }
