@@ -3,7 +3,6 @@ using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Proxies;
-using OnnxAuditor.Reports;
 using Xunit;
 
 namespace OnnxAuditor.Tests.Proxies;

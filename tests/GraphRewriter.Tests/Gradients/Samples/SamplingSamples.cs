@@ -1,4 +1,3 @@
-using GraphRewriter.Ir;
 using static GraphRewriter.Tests.Gradients.SampleInput;
 using Attribute = GraphRewriter.Ir.Attribute;
 
