@@ -105,9 +105,9 @@ static class MarkdownText
             var atStart = result.Length == 0 && (c is '#' or '+' or '-' or '=' or ':' || char.IsAsciiDigit(c) && StartsList(text));
             switch (c)
             {
-                case '&': result.Append("&amp;"); break;
-                case '<': result.Append("&lt;"); break;
-                case '>': result.Append("&gt;"); break;
+                case '&' when !StandsAlone(text, i): result.Append("&amp;"); break;
+                case '<' when !StandsAlone(text, i): result.Append("&lt;"); break;
+                case '>' when result.Length == 0: result.Append("&gt;"); break;
                 case '\\' or '`' or '*' or '[' or ']' or '|' or '~' or '$' or '!':
                 case '_' when !insideWord:
                     result.Append('\\').Append(c);
@@ -119,6 +119,9 @@ static class MarkdownText
             }
         }
     }
+
+    /// <summary>Whether a space or a digit follows, as in "a &lt; 1": no element and no character reference begins so.</summary>
+    static bool StandsAlone(ReadOnlySpan<char> text, int index) => index + 1 < text.Length && (text[index + 1] is ' ' or '=' || char.IsAsciiDigit(text[index + 1]));
 
     /// <summary>Whether digits, a dot or parenthesis and a space begin the text: an ordered list.</summary>
     static bool StartsList(ReadOnlySpan<char> text)

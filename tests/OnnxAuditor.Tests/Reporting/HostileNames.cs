@@ -10,7 +10,7 @@ static class HostileNames
         "<script>alert(1)</script>", "a|b", "`code`", "``", "`", "line\nbreak", "carriage\r\nreturn", "\u0000\u0001\u001b[31mred\u001b[0m", "\u202Egnp.exe", "\uD800", "[click](javascript:alert(1))",
         "![x](https://example.com/x.png)", "https://example.com", "</details></table></main>", "<img src=x onerror=alert(1)>", "&lt;b&gt;", "&#60;b&#62;", "*bold* _it_ ~~gone~~", "# heading", "1. item", "- item", "+ item",
         "    indented", "---", "===", "> quote", "\\", "\\|", "$math$", "<!-- comment", "{{template}}", "\"quoted\"", "'", " ", "", "\u200B", "a\u2028b", new string('x', 10_000), new string('<', 10_000), new string('`', 301),
-        "<a id=\"m1-trn001\"></a>", "\U0001F600", "名前/畳み込み", "]]>", "<![CDATA[", "|---|---|", "\t", "`a` | `b`", "```", "~~~", "<br>", "%3Cscript%3E",
+        "<a id=\"m1-trn001\"></a>", "\U0001F600", "名前/畳み込み", "]]>", "<![CDATA[", "|---|---|", "\t", "`a` | `b`", "```", "~~~", "<br>", "%3Cscript%3E", "a < 1 && b > 2", "< b", "<1", "<=&=", "& lt;", "> 1",
     ];
 
     /// <summary>A model that has a hostile name wherever a model can have one.</summary>
