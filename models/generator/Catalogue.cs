@@ -8,7 +8,7 @@ namespace ModelGenerator;
 /// <param name="Name">The file name without extension.</param>
 /// <param name="What">What network it is, in words.</param>
 /// <param name="Recipe">How its weights were made.</param>
-/// <param name="Finding">What an audit should find; "nothing" where it is healthy.</param>
+/// <param name="Finding">What an audit should find; nothing but TRN026 where it is healthy, since none of them is trained.</param>
 /// <param name="Build">Builds it.</param>
 /// <param name="External">Whether its weights are in a file of their own beside it.</param>
 sealed record Network(string Name, string What, string Recipe, string Finding, Func<Model> Build, bool External = false)
@@ -28,11 +28,11 @@ static class Catalogue
     internal static readonly Network[] All =
     [
         new("residual_cnn", "ResNet of three basic blocks (16, 32, 64 channels) with BatchNormalization for 3×32×32 images, opset 13",
-            "convolutions He uniform, BatchNormalization as constructed, head as PyTorch's default; not trained", "nothing", HealthyNetworks.ResidualCnn),
+            "convolutions He uniform, BatchNormalization as constructed, head as PyTorch's default; not trained", "nothing but that it was never trained (TRN026)", HealthyNetworks.ResidualCnn),
         new("transformer", "decoder-only language model: token and position embeddings, two pre-norm blocks with causal attention of four heads, vocabulary head, opset 17",
-            "embeddings uniform ±0.05, LayerNormalization as constructed, projections as PyTorch's default; not trained", "nothing", HealthyNetworks.Transformer),
+            "embeddings uniform ±0.05, LayerNormalization as constructed, projections as PyTorch's default; not trained", "nothing but that it was never trained (TRN026)", HealthyNetworks.Transformer),
         new("lstm_tagger", "embedding, bidirectional LSTM of 32 units, nine tags a token, opset 14",
-            "embedding uniform ±1, the rest as PyTorch's default; not trained", "nothing", HealthyNetworks.LstmTagger),
+            "embedding uniform ±1, the rest as PyTorch's default; not trained", "nothing but that it was never trained (TRN026)", HealthyNetworks.LstmTagger),
         new("external_mlp", "three-layer ReLU network with batch 1 and a Softmax head, weights in `external_mlp.onnx.data`, opset 15",
             "He uniform, head as PyTorch's default; not trained", "fixed batch (TRN019), Softmax head (TRN024)", HealthyNetworks.ExternalMlp, External: true),
         new("conditional_encoder", "two encoders, one for 16 kHz and one for any other rate, as branches of an If that hold their own weights, opset 16",
