@@ -36,13 +36,13 @@ static class Catalogue
         new("external_mlp", "three-layer ReLU network with batch 1 and a Softmax head, weights in `external_mlp.onnx.data`, opset 15",
             "He uniform, head as PyTorch's default; not trained", "fixed batch (TRN019), Softmax head (TRN024)", HealthyNetworks.ExternalMlp, External: true),
         new("conditional_encoder", "two encoders, one for 16 kHz and one for any other rate, as branches of an If that hold their own weights, opset 16",
-            "first layer of the wide branch He uniform, the rest as PyTorch's default; not trained", "weights inside subgraphs (TRN006)", HealthyNetworks.ConditionalEncoder),
+            "first layer of the wide branch He uniform, the rest as PyTorch's default; not trained", "weights inside subgraphs (TRN006), control flow on the data's path (TRN021)", HealthyNetworks.ConditionalEncoder),
         new("deep_sigmoid_mlp", "twelve sigmoid layers of 64 units, opset 13", "PyTorch's default", "vanishing gradients (GRD001)", SickNetworks.DeepSigmoid),
         new("dead_relu_mlp", "four ReLU layers of 64 units, opset 13", "He uniform; 48 biases of the third layer set to -50", "dead units (ACT001)", SickNetworks.DeadUnits),
         new("exploding_mlp", "ten ReLU layers of 48 units, opset 13", "four times He uniform", "activations that grow with depth (ACT003)", SickNetworks.Exploding),
         new("nan_weight_cnn", "two convolutions for 1×28×28 images, opset 12", "He uniform; one NaN and one infinity put into `conv2.weight`", "NaN and Inf in weights (WGT001)",
             SickNetworks.NanWeight),
-        new("zero_init_mlp", "three-layer ReLU network, opset 13", "every weight and bias 0", "zero tensors (WGT003)", SickNetworks.ZeroInit),
+        new("zero_init_mlp", "three-layer ReLU network, opset 13", "every weight and bias 0", "placeholders for weights (TRN027), zero tensors (WGT003)", SickNetworks.ZeroInit),
         new("detached_branch", "ReLU network whose features pass a gate that is rounded, and a second head that only ends in an ArgMax, opset 13",
             "trunk He uniform, the rest as PyTorch's default", "operators without gradient on the way (TRN012)", SickNetworks.DetachedBranch),
     ];
@@ -60,7 +60,8 @@ static class Catalogue
             ```
 
             The same source gives the same bytes on every machine: every tensor is drawn uniformly from SplitMix64 started with the FNV-1a hash of
-            "model/tensor". "He uniform" is uniform in ±√(6 / fan-in), "PyTorch's default" uniform in ±1/√(fan-in).
+            "model/tensor". "He uniform" is uniform in ±√(6 / fan-in), "PyTorch's default" uniform in ±1/√(fan-in). None of them was trained, so of most an audit
+            also says that the weights look freshly initialised (TRN026).
 
             | file | network | weights | an audit should find |
             |---|---|---|---|
