@@ -37,6 +37,9 @@ public sealed class Tape
     /// <summary>Prefix of the names of emitted values.</summary>
     public string Prefix { get; set; } = "";
 
+    /// <summary>A tape for a graph inside the one this tape emits into, with names that collide with none of either.</summary>
+    public Tape Inner() => new(names) { Prefix = Prefix, Origin = Origin };
+
     /// <summary>Emits a node with one output and returns the output.</summary>
     public Value Op(string opType, params ReadOnlySpan<Value?> inputs) => Op(opType, [], inputs);
 
@@ -60,6 +63,13 @@ public sealed class Tape
         ShapeInference.Infer(node);
         Nodes.Add(node);
         return node;
+    }
+
+    /// <summary>Values fit to be a graph's outputs: each made by a node of this tape, none twice. An Identity stands in for those that are not.</summary>
+    internal IEnumerable<Value> AsOutputs(IEnumerable<Value> values)
+    {
+        var free = Nodes.SelectMany(n => n.Outputs).OfType<Value>().ToHashSet();
+        return [.. values.Select(v => free.Remove(v) ? v : Record("Identity", [], 1, [v]).Output)];
     }
 
     /// <summary>A constant; small equal ones are made once.</summary>

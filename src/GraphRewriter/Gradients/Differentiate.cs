@@ -41,16 +41,12 @@ public static class Differentiate
     /// <param name="tape">Where to emit; it is appended to the graph.</param>
     public static DifferentiationResult Run(Graph graph, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, Tape tape)
     {
-        var active = ActiveBetween(graph.Nodes, seeds.Select(s => s.Value), targets);
-        var blocked = new List<BlockedNode>();
         var alreadyThere = tape.Nodes.Count;
-        var gradients = Sweep(tape, active, seeds, targets, blocked);
-        tape.Origin = null;
-        blocked.Reverse();
+        var result = Sweep(graph.Nodes, seeds, targets, tape);
         // A rule gives the gradients of all inputs, those of constants among them.
-        tape.DropUnused(alreadyThere, gradients.Values);
+        tape.DropUnused(alreadyThere, result.Gradients.Values);
         tape.AppendTo(graph);
-        return new DifferentiationResult(gradients, blocked, active.Nodes);
+        return result;
     }
 
     /// <summary>
@@ -58,18 +54,19 @@ public static class Differentiate
     /// their differentiation to the sweep.
     /// </summary>
     /// <exception cref="InvalidOperationException">One of the nodes has neither a rule nor a stop.</exception>
-    internal static IReadOnlyDictionary<Value, Value> Through(Tape tape, IReadOnlyList<Node> nodes, Value result, Value cotangent, IReadOnlyCollection<Value> targets)
+    internal static IReadOnlyDictionary<Value, Value> Through(Tape tape, IReadOnlyList<Node> nodes, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets)
     {
         var origin = tape.Origin;
-        var blocked = new List<BlockedNode>();
-        var gradients = Sweep(tape, ActiveBetween(nodes, [result], targets), [(result, cotangent)], targets, blocked);
+        var result = Sweep(nodes, seeds, targets, tape);
         tape.Origin = origin;
-        return blocked.Find(b => b.IsMissingRule) is { } missing ? throw new InvalidOperationException($"{missing.Node}: {missing.Reason}") : gradients;
+        return result.Blocked.FirstOrDefault(b => b.IsMissingRule) is { } missing ? throw new InvalidOperationException($"{missing.Node}: {missing.Reason}") : result.Gradients;
     }
 
-    static Dictionary<Value, Value> Sweep(
-        Tape tape, (List<Node> Nodes, HashSet<Value> Values) active, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, List<BlockedNode> blocked)
+    /// <summary>The sweep over nodes of one graph, which may be a subgraph; what it emits stays on the tape.</summary>
+    internal static DifferentiationResult Sweep(IReadOnlyList<Node> among, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, Tape tape)
     {
+        var active = ActiveBetween(among, seeds.Select(s => s.Value), targets);
+        var scope = new SweepScope(active.Values);
         var pending = new Dictionary<Value, List<Value>>();
         var final = new Dictionary<Value, Value>();
         foreach (var (value, cotangent) in seeds) Contribute(pending, value, cotangent);
@@ -81,18 +78,15 @@ public static class Differentiate
             for (var o = 0; o < outputGradients.Length; o++)
                 outputGradients[o] = node.Outputs[o] is { } output ? Accumulate(tape, pending, final, output) : null;
             if (Array.TrueForAll(outputGradients, g => g is null)) continue;
-            if (!TryRule(node, blocked, out var rule)) continue;
-            if (!TryGradients(tape, node, rule, outputGradients, blocked, out var inputGradients)) continue;
-            if (inputGradients.Length != node.Inputs.Count)
-                throw new InvalidOperationException($"The rule of {node.OpType} gave {inputGradients.Length} gradients for the {node.Inputs.Count} inputs of {node}.");
-            for (var k = 0; k < inputGradients.Length; k++)
-            {
-                if (inputGradients[k] is not { } gradient || node.Inputs[k] is not { } input || !active.Values.Contains(input)) continue;
-                Contribute(pending, input, Shaped(tape.SumTo(gradient, input), input));
-            }
+            if (!TryRule(node, scope.Blocked, out var rule)) continue;
+            if (!TryGradients(tape, node, rule, outputGradients, scope, out var gradients)) continue;
+            foreach (var (input, gradient) in gradients)
+                if (active.Values.Contains(input)) Contribute(pending, input, Shaped(tape.SumTo(gradient, input), input));
         }
+        tape.Origin = null;
         foreach (var target in targets) Accumulate(tape, pending, final, target);
-        return final;
+        scope.Blocked.Reverse();
+        return new DifferentiationResult(final, scope.Blocked, [.. active.Nodes, .. scope.InnerNodes]);
     }
 
     static bool TryRule(Node node, List<BlockedNode> blocked, out GradientRule rule)
@@ -114,19 +108,29 @@ public static class Differentiate
     }
 
     /// <summary>Applies a rule; a case that the rule cannot follow blocks the node with what the rule says of it.</summary>
-    static bool TryGradients(Tape tape, Node node, GradientRule rule, Value?[] outputGradients, List<BlockedNode> blocked, out Value?[] inputGradients)
+    static bool TryGradients(Tape tape, Node node, GradientRule rule, Value?[] outputGradients, SweepScope scope, out IReadOnlyList<(Value Input, Value Gradient)> gradients)
     {
         try
         {
-            inputGradients = rule.Gradients(tape, node, outputGradients);
+            gradients = rule.GradientsByValue is { } byValue ? byValue(tape, node, outputGradients, scope) : ByInput(node, rule.Gradients(tape, node, outputGradients));
             return true;
         }
         catch (ModelException e) when (e.Problem == ModelProblem.Unsupported)
         {
-            blocked.Add(new BlockedNode(node, e.Message, IsMissingRule: true));
-            inputGradients = [];
+            scope.Blocked.Add(new BlockedNode(node, e.Message, IsMissingRule: true));
+            gradients = [];
             return false;
         }
+    }
+
+    static List<(Value Input, Value Gradient)> ByInput(Node node, Value?[] gradients)
+    {
+        if (gradients.Length != node.Inputs.Count)
+            throw new InvalidOperationException($"The rule of {node.OpType} gave {gradients.Length} gradients for the {node.Inputs.Count} inputs of {node}.");
+        var result = new List<(Value Input, Value Gradient)>();
+        for (var k = 0; k < gradients.Length; k++)
+            if (gradients[k] is { } gradient && node.Inputs[k] is { } input) result.Add((input, gradient));
+        return result;
     }
 
     /// <summary>A gradient has the shape of its value, even where inference does not see that it has (a scatter to where a slice with computed bounds came from).</summary>
@@ -156,28 +160,41 @@ public static class Differentiate
     }
 
     /// <summary>The nodes and values on float paths from the targets to the seeds.</summary>
-    static (List<Node> Nodes, HashSet<Value> Values) ActiveBetween(IReadOnlyList<Node> all, IEnumerable<Value> seeds, IEnumerable<Value> targets)
+    static (List<Node> Nodes, HashSet<Value> Values) ActiveBetween(IReadOnlyList<Node> among, IEnumerable<Value> seeds, IEnumerable<Value> targets)
     {
-        var downstream = new HashSet<Value>(targets);
-        var forward = new List<Node>();
-        foreach (var node in all)
-        {
-            if (!node.UsedValues().Any(downstream.Contains)) continue;
-            forward.Add(node);
-            foreach (var output in node.Outputs) if (output is not null) downstream.Add(output);
-        }
-        var upstream = new HashSet<Value>(seeds);
-        var nodes = new List<Node>();
-        for (var i = forward.Count - 1; i >= 0; i--)
-        {
-            var node = forward[i];
-            if (!node.Outputs.Any(o => o is not null && upstream.Contains(o))) continue;
-            nodes.Add(node);
-            foreach (var value in node.UsedValues()) upstream.Add(value);
-        }
-        nodes.Reverse();
+        var (forward, downstream) = Downstream(among, targets);
+        var (nodes, upstream) = Upstream(forward, seeds);
         upstream.IntersectWith(downstream);
         upstream.RemoveWhere(v => !v.IsFloat && v.Type != ElementType.Undefined);
         return (nodes, upstream);
+    }
+
+    /// <summary>The nodes that depend on some values, in graph order, and the values with what those nodes make.</summary>
+    internal static (List<Node> Nodes, HashSet<Value> Values) Downstream(IReadOnlyList<Node> among, IEnumerable<Value> from)
+    {
+        var values = new HashSet<Value>(from);
+        var nodes = new List<Node>();
+        foreach (var node in among)
+        {
+            if (!node.UsedValues().Any(values.Contains)) continue;
+            nodes.Add(node);
+            foreach (var output in node.Outputs) if (output is not null) values.Add(output);
+        }
+        return (nodes, values);
+    }
+
+    /// <summary>The nodes that lead to some values, in graph order, and the values with what those nodes use.</summary>
+    internal static (List<Node> Nodes, HashSet<Value> Values) Upstream(IReadOnlyList<Node> among, IEnumerable<Value> to)
+    {
+        var values = new HashSet<Value>(to);
+        var nodes = new List<Node>();
+        for (var i = among.Count - 1; i >= 0; i--)
+        {
+            if (!among[i].Outputs.Any(o => o is not null && values.Contains(o))) continue;
+            nodes.Add(among[i]);
+            values.UnionWith(among[i].UsedValues());
+        }
+        nodes.Reverse();
+        return (nodes, values);
     }
 }

@@ -15,6 +15,11 @@ namespace GraphRewriter.Gradients;
 /// </returns>
 delegate Value?[] GradientFunction(Tape tape, Node node, IReadOnlyList<Value?> outputGradients);
 
+/// <summary>
+/// Emits the gradients of what a node uses, its inputs and the values its subgraphs capture, each with the value; otherwise as <see cref="GradientFunction"/>.
+/// </summary>
+delegate IReadOnlyList<(Value Input, Value Gradient)> GradientByValue(Tape tape, Node node, IReadOnlyList<Value?> outputGradients, SweepScope scope);
+
 /// <summary>Emits the gradients of the inputs of a node whose first output alone carries a gradient; see <see cref="GradientFunction"/>.</summary>
 delegate Value?[] SingleOutputGradient(Tape tape, Node node, Value outputGradient);
 
@@ -31,6 +36,9 @@ sealed record GradientRule(string OpType, int Since, string Formula, GradientFun
     /// <summary>Whether the operator is linear in its first input and the others are indices, shapes or settings without gradient.</summary>
     public bool IsLinearInData { get; init; }
 
+    /// <summary>Emits the gradients in the place of <see cref="Gradients"/> where inputs are not all that the node uses; null for most operators.</summary>
+    public GradientByValue? GradientsByValue { get; init; }
+
     /// <summary>A rule for an operator whose first output alone carries a gradient.</summary>
     public GradientRule(string opType, int since, string formula, SingleOutputGradient gradient)
         : this(opType, since, formula, (t, n, dy) => dy[0] is { } first ? gradient(t, n, first) : new Value?[n.Inputs.Count])
@@ -38,9 +46,34 @@ sealed record GradientRule(string OpType, int Since, string Formula, GradientFun
     }
 }
 
+/// <summary>What the rule of a node with subgraphs is told of the sweep it is part of, and tells it.</summary>
+/// <param name="wanted">The values whose gradients the sweep is after; those of others may be left out.</param>
+sealed class SweepScope(IReadOnlySet<Value> wanted)
+{
+    /// <summary>The values whose gradients the sweep is after.</summary>
+    public IReadOnlySet<Value> Wanted { get; } = wanted;
+
+    /// <summary>The nodes at which the gradient stopped, last ones first, those in subgraphs among them.</summary>
+    public List<BlockedNode> Blocked { get; } = [];
+
+    /// <summary>The nodes inside subgraphs that lie between a target and the loss.</summary>
+    public List<Node> InnerNodes { get; } = [];
+
+    /// <summary>Takes over what a sweep inside a subgraph found.</summary>
+    public void Add(DifferentiationResult inner)
+    {
+        Blocked.AddRange(inner.Blocked.Reverse());
+        InnerNodes.AddRange(inner.ActiveNodes);
+    }
+}
+
 /// <summary>Constructors of gradient rules by kind of operator.</summary>
 static class Rule
 {
+    /// <summary>An operator that uses more than its inputs, or whose gradients come by value.</summary>
+    public static GradientRule ByValue(string opType, int since, string formula, GradientByValue gradients) =>
+        new(opType, since, formula, (Tape _, Node n, IReadOnlyList<Value?> _) => throw new InvalidOperationException($"{n} gives its gradients by value.")) { GradientsByValue = gradients };
+
     /// <summary>An operator of one input: dX from x, y and dy.</summary>
     public static GradientRule Unary(string opType, int since, string formula, Func<Tape, Value, Value, Value, Value> gradient) =>
         new(opType, since, formula, (t, n, dy) => [t.ShapedLike(gradient(t, n.Inputs[0]!, n.Output, dy), n.Inputs[0]!)]);
@@ -73,7 +106,7 @@ static class Rule
             var from = t.Nodes.Count;
             var y = definition(t, n);
             var inputs = n.Inputs.Where(x => x is { IsFloat: true }).Select(x => x!).Distinct().ToList();
-            var gradients = Differentiate.Through(t, t.Nodes[from..], y, dy, inputs);
+            var gradients = Differentiate.Through(t, t.Nodes[from..], [(y, dy)], inputs);
             // A value used in two places is one target; its gradient is stated once.
             var stated = new HashSet<Value>();
             // Where only steps lead from an input to the result, its gradient is zero almost everywhere.

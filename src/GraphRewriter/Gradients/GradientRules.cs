@@ -22,6 +22,8 @@ static class GradientRules
         .. ResampleRules.All,
         .. SamplingRules.All,
         .. FrontEndRules.All,
+        .. RecurrentRules.All,
+        .. ControlFlowRules.All,
     ];
 
     /// <summary>The rules by operator.</summary>

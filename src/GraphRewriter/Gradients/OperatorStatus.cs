@@ -37,8 +37,6 @@ sealed record OperatorStatus(CatalogueEntry Operator, OperatorStanding Standing,
         (OperatorStanding.NotTensor, "it works on optional values", ["Optional", "OptionalGetElement", "OptionalHasElement"]),
         (OperatorStanding.NotTensor, "it works on strings", ["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"]),
         (OperatorStanding.NotTensor, "it decodes an image file", ["ImageDecoder"]),
-        (OperatorStanding.Pending, "control flow: the gradient is a subgraph of its own; an If with a constant condition is resolved before", ["If", "Loop", "Scan"]),
-        (OperatorStanding.Pending, "recurrent: the gradient is a reversed Scan", ["GRU", "LSTM", "RNN"]),
         (OperatorStanding.Pending, "the rule is not written yet", ["CumProd"]),
     ];
 

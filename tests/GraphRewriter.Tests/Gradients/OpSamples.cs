@@ -24,6 +24,7 @@ static class OpSamples
         .. ResampleSamples.All,
         .. SamplingSamples.All,
         .. FrontEndSamples.All,
+        .. RecurrentSamples.All,
     ];
 
     public static FrozenDictionary<string, OpSample> ById { get; } = All.ToFrozenDictionary(s => s.Id, StringComparer.Ordinal);

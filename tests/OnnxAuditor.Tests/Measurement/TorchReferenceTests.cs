@@ -23,9 +23,6 @@ public sealed class TorchReferenceTests
     /// </summary>
     static bool WasExportedInTraining(string network) => network is "torch_mobilenet_v3" or "torch_shufflenet";
 
-    /// <summary>The parameters of torch_tagger's LSTM (l), GRU (g) and of the embedding (e) in front of them: recurrent operators have no gradient rule yet.</summary>
-    static bool IsBehindRecurrence(string parameter) => parameter.StartsWith("l.", StringComparison.Ordinal) || parameter.StartsWith("g.", StringComparison.Ordinal) || parameter is "e.weight";
-
     [Theory]
     [MemberData(nameof(Networks))]
     public void Outputs_losses_and_gradients_with_frozen_statistics_are_those_of_PyTorch(string network)
@@ -68,7 +65,6 @@ public sealed class TorchReferenceTests
         foreach (var (key, head) in reference.Where(r => r.Key.StartsWith("eval_grad_head/", StringComparison.Ordinal)))
         {
             var name = key["eval_grad_head/".Length..];
-            if (IsBehindRecurrence(name)) continue;
             if (!gradients.TryGetValue(name, out var gradient)) faults.Add($"{key}: not found");
             else Close(faults, key, head.ToDoubles(), gradient.ToDoubles()[..(int)head.Count], 1e-3, floor);
         }
@@ -147,7 +143,6 @@ public sealed class TorchReferenceTests
         foreach (var (key, value) in reference.Where(r => r.Key.StartsWith(prefix, StringComparison.Ordinal)))
         {
             var expected = value.ToDoubles()[0];
-            if (IsBehindRecurrence(key[prefix.Length..])) continue;
             if (!gradients.TryGetValue(key[prefix.Length..], out var gradient)) faults.Add($"{key}: not found");
             else if (Norm(gradient) is var norm && !(Math.Abs(norm - expected) <= 1e-3 * expected + floor)) faults.Add($"{key}: {norm:G6}, PyTorch {expected:G6}");
         }
