@@ -95,6 +95,12 @@ sealed record SampleInput(long[] Dims, ElementType Type = ElementType.Undefined,
     /// <summary>The same input, its dimensions never hidden.</summary>
     public SampleInput Shaped() => this with { IsShaped = true };
 
+    /// <summary>Whether the input is no input of the node: its subgraphs use it by its name, x and its number.</summary>
+    public bool IsCaptured { get; init; }
+
+    /// <summary>The same value, captured by the subgraphs of the node.</summary>
+    public SampleInput Captured() => this with { IsCaptured = true };
+
     /// <summary>Whether the input is of the float type that the check is made in.</summary>
     public bool IsFloat => Type == ElementType.Undefined;
 }

@@ -25,6 +25,7 @@ static class OpSamples
         .. SamplingSamples.All,
         .. FrontEndSamples.All,
         .. RecurrentSamples.All,
+        .. ControlFlowSamples.All,
     ];
 
     public static FrozenDictionary<string, OpSample> ById { get; } = All.ToFrozenDictionary(s => s.Id, StringComparer.Ordinal);

@@ -30,7 +30,8 @@ sealed class SampleGraph
             if (input.IsConstant) inputs[i] = graph.AddInitializer($"x{i}", data);
             else graph.Inputs.Add(inputs[i] = new Value($"x{i}", data.Type, hideShapes && !input.IsShaped ? Shape.OfRank(input.Dims.Length) : Shape.Of(input.Dims)));
         }
-        var node = new Node(sample.Op, inputs, Enumerable.Range(0, sample.Outputs).Select(k => new Value($"y{k}")), sample.Attributes, "", "node");
+        var given = inputs.Where((_, i) => sample.Inputs[i] is not { IsCaptured: true });
+        var node = new Node(sample.Op, given, Enumerable.Range(0, sample.Outputs).Select(k => new Value($"y{k}")), sample.Attributes?.Select(Bound), "", "node");
         graph.Nodes.Add(node);
         ShapeInference.Infer(graph);
         graph.Outputs.AddRange(node.Outputs!);
@@ -61,6 +62,14 @@ sealed class SampleGraph
     {
         var seeds = first.Select(i => (Output($"g{i}"), Cotangent($"w{i}", Output($"g{i}")))).ToList();
         return Derive(seeds, "h");
+    }
+
+    /// <summary>An attribute of its own for each graph: a subgraph is copied, and what it names without defining it is the input of that name.</summary>
+    GraphRewriter.Ir.Attribute Bound(GraphRewriter.Ir.Attribute attribute)
+    {
+        if (attribute.Content is not Graph body) return attribute;
+        var map = GraphRewriter.Gradients.Iteration.CapturedBy(body).ToDictionary(v => v, v => inputs.Single(i => i is not null && string.Equals(i.Name, v.Name, StringComparison.Ordinal))!);
+        return GraphRewriter.Ir.Attribute.Of(attribute.Name, body.Copy(map));
     }
 
     Value Output(string name) => Model.Graph.Outputs.Single(o => string.Equals(o.Name, name, StringComparison.Ordinal));
