@@ -28,7 +28,7 @@ static class AssembleReport
         var (model, canonical, shipped) = (audited.File.Model, audited.Canonical, audited.Shipped);
         var coverage = CoverageOf(canonical, shipped);
         var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0 };
-        var rules = RuleEngine.Run(context, Selected(audited.Options));
+        var rules = RuleEngine.Run(context, RuleRegistry.Select(audited.Options.Select, audited.Options.Ignore));
         var verdict = Verdicts.Of(rules.Findings, coverage, shipped);
         return new ModelReport
         {
@@ -54,12 +54,6 @@ static class AssembleReport
             Layers = Layers(canonical, shipped),
             Notes = [.. audited.Notes, .. canonical?.Notes ?? [], .. Unsupported(canonical), .. Failures(shipped), .. rules.Notes],
         };
-    }
-
-    static IReadOnlyList<Rule> Selected(AuditOptions options)
-    {
-        bool Matches(Rule rule, IReadOnlyList<string> prefixes) => prefixes.Any(p => rule.Id.StartsWith(p, StringComparison.OrdinalIgnoreCase));
-        return [.. RuleRegistry.All.Where(r => (options.Select.Count == 0 || Matches(r, options.Select)) && !Matches(r, options.Ignore))];
     }
 
     static ParameterCounts Count(CanonicalModel? canonical)
