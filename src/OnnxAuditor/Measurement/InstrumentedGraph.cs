@@ -9,23 +9,31 @@ namespace OnnxAuditor.Measurement;
 /// <summary>What a probe output holds; its layout is that of <see cref="ProbeOps"/>.</summary>
 enum ProbeKind
 {
-    /// <summary>Mean, scaled mean square, maximum, minimum of a layer's output.</summary>
-    Moments,
-    /// <summary>Share of zeros in a layer's output.</summary>
-    Zeros,
+    /// <summary>The largest absolute value that the element sums of a layer or parameter were divided by, where values are scaled.</summary>
+    Scale,
+    /// <summary>Mean and sum of squares of a layer's output; where its channel covariance is there, they follow from that.</summary>
+    Sums,
+    /// <summary>Largest and smallest element of a layer's output; where there is <see cref="ChannelMax"/>, they follow from that.</summary>
+    Extremes,
+    /// <summary>Counts of non-zero elements of a layer's output.</summary>
+    NonZeros,
     /// <summary>Largest absolute value of each channel.</summary>
     ChannelMax,
     /// <summary>Trace and squared Frobenius norm of the channel covariance.</summary>
     Covariance,
-    /// <summary>Channel means, where several runs are merged.</summary>
+    /// <summary>Channel means.</summary>
     ChannelMean,
     /// <summary>Centred channel second moments [C, C], where several runs are merged.</summary>
     Scatter,
-    /// <summary>Mean, scaled mean square, maximum, minimum of a gradient.</summary>
-    GradientMoments,
-    /// <summary>Share of zeros in a gradient.</summary>
-    GradientZeros,
-    /// <summary>A gradient itself, where several runs are merged.</summary>
+    /// <summary>The largest absolute value that a layer's gradient was divided by, where values are scaled.</summary>
+    GradientScale,
+    /// <summary>Sum of squares of the gradient by a layer's output; mean and sum of squares of a parameter's.</summary>
+    GradientSums,
+    /// <summary>Largest and smallest entry of a parameter's gradient.</summary>
+    GradientExtremes,
+    /// <summary>Counts of non-zero entries of a gradient.</summary>
+    GradientNonZeros,
+    /// <summary>A parameter's gradient itself, where it is small or several runs are merged.</summary>
     Gradient,
     /// <summary>A model output.</summary>
     Output,
@@ -45,7 +53,18 @@ readonly record struct Probe(ProbeKind Kind, int Index, bool OfParameter, Value 
 /// </summary>
 sealed class InstrumentedGraph
 {
-    InstrumentedGraph(Model model) => Model = model;
+    /// <summary>Gradients of at most so many entries come out as they are: copying them costs less than the kernels that would reduce them.</summary>
+    const long SmallGradient = 16384;
+
+    readonly bool merge;
+    readonly bool scaled;
+
+    InstrumentedGraph(Model model, bool merge, bool scaled)
+    {
+        Model = model;
+        this.merge = merge;
+        this.scaled = scaled;
+    }
 
     /// <summary>The rewritten model; its outputs are the probes.</summary>
     public Model Model { get; }
@@ -78,7 +97,8 @@ sealed class InstrumentedGraph
     /// <param name="target">The output that the loss is attached to; null for all float outputs.</param>
     /// <param name="feedParameters">Whether parameters become graph inputs, so that one session serves every weight setting.</param>
     /// <param name="merge">Whether several runs are merged: then the probes are such that merging is exact.</param>
-    public static InstrumentedGraph Build(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, bool feedParameters, bool merge)
+    /// <param name="scaled">Whether tensors are divided by their largest absolute value before squares are summed: dearer, and needed only where squares leave the range of float32.</param>
+    public static InstrumentedGraph Build(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, bool feedParameters, bool merge, bool scaled = false)
     {
         var map = new Dictionary<Value, Value>();
         var model = source.Model.Copy(map);
@@ -86,13 +106,13 @@ sealed class InstrumentedGraph
         if (protocol.Statistics == NormStatistics.Batch) SetNormStatistics.Batch(graph);
         else SetNormStatistics.Frozen(graph);
         RemoveDropout.Apply(graph);
-        var result = new InstrumentedGraph(model) { Layers = layers, ForwardNodes = graph.Nodes.Count };
+        var result = new InstrumentedGraph(model, merge, scaled) { Layers = layers, ForwardNodes = graph.Nodes.Count };
         var names = new NameScope(graph);
         var outputs = graph.Outputs.ToList();
         if (protocol.NeedsGradients) result.Differentiate(source, layers, protocol, target, map, names);
         var tape = new Tape(names) { Prefix = "probe/" };
-        for (var i = 0; i < layers.Count; i++) result.ProbeLayer(tape, i, map[layers[i].Output], protocol.Probes, merge);
-        result.ProbeParameters(tape, source.Parameters, map, protocol.Probes, merge);
+        for (var i = 0; i < layers.Count; i++) result.ProbeLayer(tape, i, map[layers[i].Output], protocol.Probes);
+        result.ProbeParameters(tape, source.Parameters, map, protocol.Probes);
         tape.AppendTo(graph);
         for (var i = 0; protocol.Probes.HasFlag(Measurement.Probes.Outputs) && i < outputs.Count; i++)
             if (outputs[i].IsFloat) result.Probes.Add(new Probe(ProbeKind.Output, i, false, outputs[i]));
@@ -124,54 +144,67 @@ sealed class InstrumentedGraph
         Differentiation = GraphRewriter.Gradients.Differentiate.Run(graph, Loss.Loss, [.. targets.Distinct()], names);
     }
 
-    void ProbeLayer(Tape tape, int index, Value x, Probes wanted, bool merge)
+    void ProbeLayer(Tape tape, int index, Value x, Probes wanted)
     {
         var layer = Layers[index];
         if (x.Type != ElementType.Float32 || x.Shape is not { IsStatic: true } shape || shape.ElementCount == 0) return;
         tape.Origin = layer.Name;
-        if (wanted.HasFlag(Measurement.Probes.ActivationMoments))
+        var moments = wanted.HasFlag(Measurement.Probes.ActivationMoments);
+        var covariance = wanted.HasFlag(Measurement.Probes.ChannelCovariance) && layer.Kind is LayerKind.Convolution or LayerKind.Linear;
+        if (moments && layer.Kind == LayerKind.Activation)
         {
-            Add(ProbeKind.Moments, index, tape.Moments(x));
-            if (layer.Kind == LayerKind.Activation)
-            {
-                Add(ProbeKind.Zeros, index, tape.ZeroFraction(x));
-                Add(ProbeKind.ChannelMax, index, tape.ChannelMaxAbs(x, layer.ChannelAxis));
-            }
+            Add(ProbeKind.NonZeros, index, tape.NonZeroCounts(x));
+            Add(ProbeKind.ChannelMax, index, tape.ChannelMaxAbs(x, layer.ChannelAxis));
         }
-        if (wanted.HasFlag(Measurement.Probes.ChannelCovariance) && layer.Kind is LayerKind.Convolution or LayerKind.Linear)
+        else if (moments) Add(ProbeKind.Extremes, index, tape.Extremes(x));
+        if (moments || covariance)
         {
-            if (merge)
-            {
-                var (mean, scatter) = tape.ChannelScatter(x, layer.ChannelAxis);
-                Add(ProbeKind.ChannelMean, index, mean);
-                Add(ProbeKind.Scatter, index, scatter);
-            }
-            else Add(ProbeKind.Covariance, index, tape.CovarianceInvariants(x, layer.ChannelAxis));
+            var measured = Scaled(tape, ProbeKind.Scale, index, x);
+            if (covariance) ProbeCovariance(tape, index, measured, layer.ChannelAxis);
+            else Add(ProbeKind.Sums, index, tape.Sums(measured));
         }
         if (wanted.HasFlag(Measurement.Probes.ActivationGradients) && Differentiation?.Gradients.TryGetValue(x, out var gradient) == true)
         {
-            Add(ProbeKind.GradientMoments, index, tape.Moments(gradient));
-            Add(ProbeKind.GradientZeros, index, tape.ZeroFraction(gradient));
+            Add(ProbeKind.GradientSums, index, tape.SumOfSquares(Scaled(tape, ProbeKind.GradientScale, index, gradient)));
+            Add(ProbeKind.GradientNonZeros, index, tape.NonZeroCounts(gradient));
         }
     }
 
-    void ProbeParameters(Tape tape, IReadOnlyList<Parameter> parameters, Dictionary<Value, Value> map, Probes wanted, bool merge)
+    void ProbeCovariance(Tape tape, int index, Value x, int channelAxis)
+    {
+        var (mean, matrix) = merge ? tape.ChannelScatter(x, channelAxis) : tape.ChannelCovariance(x, channelAxis);
+        Add(ProbeKind.ChannelMean, index, mean);
+        Add(merge ? ProbeKind.Scatter : ProbeKind.Covariance, index, matrix);
+    }
+
+    void ProbeParameters(Tape tape, IReadOnlyList<Parameter> parameters, Dictionary<Value, Value> map, Probes wanted)
     {
         if (!wanted.HasFlag(Measurement.Probes.ParameterGradients) || Differentiation is null) return;
         for (var i = 0; i < parameters.Count; i++)
         {
             if (!Differentiation.Gradients.TryGetValue(map[parameters[i].Value], out var gradient) || parameters[i].Count == 0) continue;
             tape.Origin = parameters[i].Name;
-            if (merge) Probes.Add(new Probe(ProbeKind.Gradient, i, true, gradient));
-            else
+            if (merge || parameters[i].Count <= SmallGradient)
             {
-                Probes.Add(new Probe(ProbeKind.GradientMoments, i, true, tape.Moments(gradient)));
-                Probes.Add(new Probe(ProbeKind.GradientZeros, i, true, tape.ZeroFraction(gradient)));
+                Add(ProbeKind.Gradient, i, gradient, ofParameter: true);
+                continue;
             }
+            Add(ProbeKind.GradientSums, i, tape.Sums(Scaled(tape, ProbeKind.GradientScale, i, gradient, ofParameter: true)), ofParameter: true);
+            Add(ProbeKind.GradientExtremes, i, tape.Extremes(gradient), ofParameter: true);
+            Add(ProbeKind.GradientNonZeros, i, tape.NonZeroCounts(gradient), ofParameter: true);
         }
     }
 
-    void Add(ProbeKind kind, int index, Value output) => Probes.Add(new Probe(kind, index, false, output));
+    /// <summary>The tensor that squares are summed of: x, or x scaled with its scale as a probe.</summary>
+    Value Scaled(Tape tape, ProbeKind kind, int index, Value x, bool ofParameter = false)
+    {
+        if (!scaled) return x;
+        var (result, scale) = tape.Scaled(x);
+        Add(kind, index, scale, ofParameter);
+        return result;
+    }
+
+    void Add(ProbeKind kind, int index, Value output, bool ofParameter = false) => Probes.Add(new Probe(kind, index, ofParameter, output));
 
     void Feed(IReadOnlyList<Parameter> parameters, Dictionary<Value, Value> map)
     {

@@ -30,7 +30,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// </summary>
     const long SplitAbove = 768L << 20;
 
-    ((long, bool, NormStatistics, LossKind, Probes, bool) Key, InstrumentedGraph Graph, OrtExecutor Executor)? session;
+    ((long, bool, bool, NormStatistics, LossKind, Probes, bool) Key, InstrumentedGraph Graph, OrtExecutor Executor)? session;
     readonly Dictionary<long, (CanonicalModel Model, IReadOnlyList<Layer> Layers)> models = new() { [first.Batch.Size] = (first, FindLayers.In(first)) };
 
     /// <summary>How many passes were made so far, single samples of a fixed batch counted as one pass together.</summary>
@@ -49,27 +49,28 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     {
         try
         {
-            var (model, runs, graph, executor) = Prepare(protocol);
-            var inputs = MakeInputs.For(model, protocol, runs > 1 ? runs * model.Batch.Size : 1, settings.Data, settings.DataSource);
-            LastInputs = inputs;
-            LastParts = runs;
-            var weights = DrawWeights.Under(protocol, model.Parameters);
-            var reader = new ProbeReader(graph, model.Parameters);
-            for (var r = 0; r < runs; r++)
-            {
-                var feeds = Feeds(model, graph, inputs, protocol, weights, r, runs);
-                string[] names = [.. graph.Model.Graph.Outputs.Select(o => o.Name)];
-                var results = executor.Run(feeds, names, cancellation);
-                reader.Add(names, results);
-            }
-            Passes++;
-            var measured = reader.Result(protocol, runs);
-            return Diagnose(measured, model, graph, inputs, protocol, weights, runs, cancellation);
+            return RunOnce(protocol, scaled: false, cancellation) ?? RunOnce(protocol, scaled: true, cancellation)!;
         }
         catch (ModelException e) when (e.Problem is ModelProblem.Unsupported or ModelProblem.Binding or ModelProblem.InvalidGraph)
         {
             return Failed(protocol, e.Message);
         }
+    }
+
+    /// <summary>One run over all parts of the batch; null where sums of squares left the range of float32 and were not scaled.</summary>
+    ModelMeasurement? RunOnce(Protocol protocol, bool scaled, CancellationToken cancellation)
+    {
+        var (model, runs, graph, executor) = Prepare(protocol, scaled);
+        var inputs = MakeInputs.For(model, protocol, runs > 1 ? runs * model.Batch.Size : 1, settings.Data, settings.DataSource);
+        LastInputs = inputs;
+        LastParts = runs;
+        var weights = DrawWeights.Under(protocol, model.Parameters);
+        var reader = new ProbeReader(graph, model.Parameters);
+        string[] names = [.. graph.Model.Graph.Outputs.Select(o => o.Name)];
+        for (var r = 0; r < runs; r++) reader.Add(names, executor.Run(Feeds(model, graph, inputs, protocol, weights, r, runs), names, cancellation));
+        if (!scaled && reader.LeavesRange) return null;
+        Passes++;
+        return Diagnose(reader.Result(protocol, runs), model, graph, inputs, protocol, weights, runs, cancellation);
     }
 
     /// <inheritdoc/>
@@ -90,7 +91,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// <summary>
     /// The session of a protocol. Samples go through at once where the batch is free and memory allows, else in parts of equal size whose measurements are merged.
     /// </summary>
-    (CanonicalModel Model, long Runs, InstrumentedGraph Graph, OrtExecutor Executor) Prepare(Protocol protocol)
+    (CanonicalModel Model, long Runs, InstrumentedGraph Graph, OrtExecutor Executor) Prepare(Protocol protocol, bool scaled)
     {
         // Shipped weights are constants: ONNX Runtime re-lays them for its convolutions. Drawn ones are fed, so that a session serves every draw.
         var feed = protocol.Weights != WeightSource.Shipped;
@@ -98,9 +99,9 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         {
             var (model, layers) = At(batch);
             var runs = model.Batch.Kind == BatchKind.None ? 1 : Math.Max(1, (protocol.Batch + model.Batch.Size - 1) / Math.Max(1, model.Batch.Size));
-            var key = (model.Batch.Size, runs > 1, protocol.Statistics, protocol.Loss, protocol.Probes, feed);
+            var key = (model.Batch.Size, runs > 1, scaled, protocol.Statistics, protocol.Loss, protocol.Probes, feed);
             if (session is { } kept && kept.Key == key) return (model, runs, kept.Graph, kept.Executor);
-            var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge: runs > 1);
+            var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge: runs > 1, scaled);
             var needed = MemoryEstimate.PeakBytes(graph.Model.Graph);
             if (needed > (settings.MaxMemory ?? SplitAbove) && model.Batch.Kind == BatchKind.Free && batch > 1 && model.Batch.Size == batch) continue;
             if (settings.MaxMemory is { } limit && needed > limit)

@@ -66,7 +66,7 @@ sealed record BackwardCoverage(int ActiveNodes, IReadOnlyList<BlockedNode> Block
 /// <param name="Moments">Moments of its output.</param>
 /// <param name="Covariance">The channel covariance's invariants.</param>
 /// <param name="Gradient">The gradient by its output.</param>
-sealed record LayerMeasurement(Layer Layer, Moments? Moments, CovarianceInvariants? Covariance, GradientMoments? Gradient);
+sealed record LayerMeasurement(Layer Layer, Moments? Moments, CovarianceInvariants? Covariance, LayerGradient? Gradient);
 
 /// <summary>Moments of a tensor over all its elements.</summary>
 /// <param name="Count">The number of elements.</param>
@@ -97,7 +97,17 @@ sealed record CovarianceInvariants(long Rows, long Channels, double Trace, doubl
 /// <param name="Gradient">Its gradient; null where the loss does not depend on it or the gradient was blocked.</param>
 sealed record ParameterMeasurement(Parameter Parameter, GradientMoments? Gradient);
 
-/// <summary>Moments of a gradient.</summary>
+/// <summary>The gradient by a layer's output.</summary>
+/// <param name="Count">The number of elements.</param>
+/// <param name="Norm">The L2 norm.</param>
+/// <param name="ZeroFraction">The share of exact zeros.</param>
+sealed record LayerGradient(long Count, double Norm, double ZeroFraction)
+{
+    /// <summary>The root mean square.</summary>
+    public double Rms => Count == 0 ? 0 : Norm / Math.Sqrt(Count);
+}
+
+/// <summary>Moments of a parameter's gradient.</summary>
 /// <param name="Count">The number of elements.</param>
 /// <param name="Norm">The L2 norm.</param>
 /// <param name="Std">The population standard deviation of the entries.</param>

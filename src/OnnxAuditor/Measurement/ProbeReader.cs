@@ -11,7 +11,7 @@ namespace OnnxAuditor.Measurement;
 sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> parameters)
 {
     readonly Dictionary<(ProbeKind, int, bool), double[]> sums = [];
-    readonly Dictionary<int, (double[] Mean, double[] Scatter, long Rows)> covariances = [];
+    readonly Dictionary<int, ChannelSums> covariances = [];
     readonly Dictionary<int, List<TensorData>> outputs = [];
     int runs;
 
@@ -21,24 +21,45 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         runs++;
         var byName = new Dictionary<string, TensorData>(StringComparer.Ordinal);
         for (var i = 0; i < names.Count; i++) byName[names[i]] = results[i];
-        foreach (var probe in graph.Probes)
+        var read = graph.Probes.ToDictionary(p => (p.Kind, p.Index, p.OfParameter), p => byName[p.Output.Name]);
+        foreach (var ((kind, index, ofParameter), data) in read)
         {
-            var data = byName[probe.Output.Name];
-            switch (probe.Kind)
+            if (kind == ProbeKind.Output)
             {
-                case ProbeKind.Output: outputs.TryAdd(probe.Index, []); outputs[probe.Index].Add(data); break;
-                case ProbeKind.ChannelMean: break;
-                case ProbeKind.Scatter: MergeScatter(probe.Index, byName, data.ToDoubles()); break;
-                case ProbeKind.Moments or ProbeKind.GradientMoments: Merge(probe, Unscaled(data.ToDoubles())); break;
-                default: Merge(probe, data.ToDoubles()); break;
+                outputs.TryAdd(index, []);
+                outputs[index].Add(data);
             }
+            else if (kind is ProbeKind.Covariance or ProbeKind.Scatter) MergeCovariance(kind, index, data.ToDoubles(), read[(ProbeKind.ChannelMean, index, false)].ToDoubles(), ScaleOf(read, ProbeKind.Scale, index, false));
+            else if (kind is ProbeKind.Sums or ProbeKind.GradientSums) Merge((kind, index, ofParameter), Unscaled(data.ToDoubles(), ScaleOf(read, kind == ProbeKind.Sums ? ProbeKind.Scale : ProbeKind.GradientScale, index, ofParameter)));
+            else if (kind is ProbeKind.NonZeros or ProbeKind.GradientNonZeros) Merge((kind, index, ofParameter), [data.ToDoubles().Sum()]);
+            else if (kind is not (ProbeKind.ChannelMean or ProbeKind.Scale or ProbeKind.GradientScale)) Merge((kind, index, ofParameter), data.ToDoubles());
+        }
+    }
+
+    /// <summary>
+    /// Whether a sum of squares left the range in which float32 adds it up faithfully; then the run is made again with scaled values. Below 1e-24 the squares of
+    /// small elements would be lost; an exact zero is one only where no element differs from zero.
+    /// </summary>
+    public bool LeavesRange
+    {
+        get
+        {
+            foreach (var ((kind, index, ofParameter), values) in sums)
+            {
+                if (kind is not (ProbeKind.Sums or ProbeKind.GradientSums) || values[^1] is >= 1e-24 and <= float.MaxValue) continue;
+                var nonZeros = sums.GetValueOrDefault((kind == ProbeKind.Sums ? ProbeKind.NonZeros : ProbeKind.GradientNonZeros, index, ofParameter));
+                var allZero = values[^1] == 0 && (nonZeros is not null ? nonZeros[0] == 0 : Largest(index) == 0);
+                if (!allZero) return true;
+            }
+            // The squared norm of a covariance goes with the fourth power of the activations.
+            return covariances.Any(c => !double.IsFinite(c.Value.Trace + c.Value.SquaredNorm) || Largest(c.Key) is > 0 and < 1e-6);
         }
     }
 
     /// <summary>The measurement over all runs taken in.</summary>
     public ModelMeasurement Result(Protocol protocol, long expectedRuns)
     {
-        var layers = graph.Layers.Select((layer, i) => new LayerMeasurement(layer, LayerMoments(layer, i), Covariance(layer, i), LayerGradient(layer, i)));
+        var layers = graph.Layers.Select((layer, i) => new LayerMeasurement(layer, LayerMoments(layer, i), Covariance(i), GradientOf(layer, i)));
         var measured = parameters.Select((p, i) => new ParameterMeasurement(p, ParameterGradient(p, i)));
         var shown = outputs.OrderBy(o => o.Key).Select(o => new OutputMeasurement(graph.Probes.First(p => p.Kind == ProbeKind.Output && p.Index == o.Key).Output.Name, Concatenate(o.Value)));
         double? loss = sums.TryGetValue((ProbeKind.Loss, 0, false), out var sum) ? sum[0] / runs : null;
@@ -61,83 +82,97 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         return new LossText(string.Join(" + ", kinds.Distinct(StringComparer.Ordinal)), string.Join(", ", places));
     }
 
-    void Merge(Probe probe, double[] values)
+    void Merge((ProbeKind Kind, int, bool) key, double[] values)
     {
-        var key = (probe.Kind, probe.Index, probe.OfParameter);
         if (!sums.TryGetValue(key, out var sum))
         {
             sums[key] = values;
             return;
         }
-        var extremes = probe.Kind is ProbeKind.Moments or ProbeKind.GradientMoments;
         for (var i = 0; i < sum.Length; i++)
         {
-            sum[i] = probe.Kind == ProbeKind.ChannelMax || (extremes && i == 2) ? Math.Max(sum[i], values[i])
-                : extremes && i == 3 ? Math.Min(sum[i], values[i])
-                : sum[i] + values[i];
+            sum[i] = key.Kind switch
+            {
+                ProbeKind.ChannelMax => Math.Max(sum[i], values[i]),
+                ProbeKind.Extremes or ProbeKind.GradientExtremes => i == 0 ? Math.Max(sum[i], values[i]) : Math.Min(sum[i], values[i]),
+                _ => sum[i] + values[i],
+            };
         }
     }
 
-    void MergeScatter(int index, Dictionary<string, TensorData> byName, double[] scatter)
+    void MergeCovariance(ProbeKind kind, int index, double[] values, double[] mean, double scale)
     {
-        var mean = byName[graph.Probes.First(p => p.Kind == ProbeKind.ChannelMean && p.Index == index).Output.Name].ToDoubles();
-        var layer = graph.Layers[index];
-        var rows = layer.Output.Shape!.ElementCount / mean.Length;
-        if (!covariances.TryGetValue(index, out var known))
+        var channels = mean.Length;
+        var rows = graph.Layers[index].Output.Shape!.ElementCount / channels;
+        for (var i = 0; i < channels; i++) mean[i] *= scale;
+        if (kind == ProbeKind.Covariance)
         {
-            covariances[index] = (mean, scatter, rows);
+            covariances[index] = new ChannelSums(mean, null, rows, values[0] * scale * scale, values[1] * scale * scale * scale * scale);
             return;
         }
-        var total = known.Rows + rows;
-        var weight = (double)known.Rows * rows / total;
-        for (var i = 0; i < mean.Length; i++)
-        {
-            var di = mean[i] - known.Mean[i];
-            for (var j = 0; j < mean.Length; j++) known.Scatter[i * mean.Length + j] += scatter[i * mean.Length + j] + weight * di * (mean[j] - known.Mean[j]);
-        }
-        for (var i = 0; i < mean.Length; i++) known.Mean[i] += (mean[i] - known.Mean[i]) * rows / total;
-        covariances[index] = (known.Mean, known.Scatter, total);
+        for (var i = 0; i < values.Length; i++) values[i] *= scale * scale;
+        covariances[index] = covariances.TryGetValue(index, out var known) ? known.With(mean, values, rows) : ChannelSums.Of(mean, values, rows);
+    }
+
+    static double ScaleOf(Dictionary<(ProbeKind, int, bool), TensorData> read, ProbeKind kind, int index, bool ofParameter) =>
+        read.TryGetValue((kind, index, ofParameter), out var scale) ? scale.ToDoubles()[0] : 1;
+
+    /// <summary>The mean, where there is one, and the sum of squares, which stands last.</summary>
+    static double[] Unscaled(double[] values, double scale)
+    {
+        if (values.Length > 1) values[0] *= scale;
+        values[^1] *= scale * scale;
+        return values;
     }
 
     Moments? LayerMoments(Layer layer, int index)
     {
-        if (!sums.TryGetValue((ProbeKind.Moments, index, false), out var m)) return null;
-        var (mean, square) = (m[0] / runs, m[1] / runs);
-        var zeros = sums.TryGetValue((ProbeKind.Zeros, index, false), out var z) ? z[0] / runs : 0;
-        double? dead = sums.TryGetValue((ProbeKind.ChannelMax, index, false), out var c) ? c.Count(v => v == 0) / (double)c.Length : null;
-        return new Moments(layer.Output.Shape!.ElementCount * runs, mean, Math.Max(0, square - mean * mean), MaxAbs(m, square), zeros, dead);
-    }
-
-    CovarianceInvariants? Covariance(Layer layer, int index)
-    {
-        if (covariances.TryGetValue(index, out var merged))
+        if (Largest(index) is not { } largest) return null;
+        var count = layer.Output.Shape!.ElementCount * runs;
+        double mean, variance;
+        if (sums.TryGetValue((ProbeKind.Sums, index, false), out var m))
         {
-            var c = merged.Mean.Length;
-            var trace = 0.0;
-            var squares = 0.0;
-            for (var i = 0; i < c; i++) trace += merged.Scatter[i * c + i] / merged.Rows;
-            foreach (var s in merged.Scatter) squares += s / merged.Rows * (s / merged.Rows);
-            return new CovarianceInvariants(merged.Rows, c, trace, squares);
+            mean = m[0] / runs;
+            variance = Math.Max(0, m[1] / count - mean * mean);
         }
-        if (!sums.TryGetValue((ProbeKind.Covariance, index, false), out var pair)) return null;
-        var channels = layer.Output.Shape![layer.ChannelAxis].Size;
-        return new CovarianceInvariants(layer.Output.Shape.ElementCount / channels, channels, pair[0], pair[1]);
+        else
+        {
+            // Every channel has the same number of elements: the variance is that within channels and that of their means.
+            var channels = covariances[index];
+            mean = channels.Mean.Average();
+            variance = channels.Trace / channels.Mean.Length + channels.Mean.Average(c => (c - mean) * (c - mean));
+        }
+        var zeros = sums.TryGetValue((ProbeKind.NonZeros, index, false), out var nonZeros) ? 1 - nonZeros[0] / count : 0;
+        double? dead = sums.TryGetValue((ProbeKind.ChannelMax, index, false), out var c) ? c.Count(v => v == 0) / (double)c.Length : null;
+        // A maximum may pass over NaN.
+        return new Moments(count, mean, variance, double.IsNaN(variance) ? double.NaN : largest, zeros, dead);
     }
 
-    GradientMoments? LayerGradient(Layer layer, int index)
+    /// <summary>The largest absolute value of a layer's output; null where it was not asked for.</summary>
+    double? Largest(int index) =>
+        sums.TryGetValue((ProbeKind.Extremes, index, false), out var e) ? Math.Max(Math.Abs(e[0]), Math.Abs(e[1]))
+        : sums.TryGetValue((ProbeKind.ChannelMax, index, false), out var c) ? c.Max() : null;
+
+    CovarianceInvariants? Covariance(int index) =>
+        covariances.TryGetValue(index, out var c) ? new CovarianceInvariants(c.Rows, c.Mean.Length, c.Trace, c.SquaredNorm) : null;
+
+    LayerGradient? GradientOf(Layer layer, int index)
     {
         // Each of several runs has a loss of its own, a mean over fewer samples: the gradient of their mean is smaller by the number of runs.
-        if (!sums.TryGetValue((ProbeKind.GradientMoments, index, false), out var m)) return null;
-        var count = layer.Output.Shape!.ElementCount;
-        var zeros = sums[(ProbeKind.GradientZeros, index, false)][0] / runs;
-        var (mean, square) = (m[0] / runs / runs, m[1] / runs / runs / runs);
-        return new GradientMoments(count * runs, Math.Sqrt(square * count * runs), Math.Sqrt(Math.Max(0, square - mean * mean)), MaxAbs(m, square) / runs, zeros);
+        if (!sums.TryGetValue((ProbeKind.GradientSums, index, false), out var squares)) return null;
+        var count = layer.Output.Shape!.ElementCount * runs;
+        return new LayerGradient(count, Math.Sqrt(squares[0]) / runs, 1 - sums[(ProbeKind.GradientNonZeros, index, false)][0] / count);
     }
 
     GradientMoments? ParameterGradient(Parameter parameter, int index)
     {
-        if (sums.TryGetValue((ProbeKind.GradientMoments, index, true), out var m))
-            return new GradientMoments(parameter.Count, Math.Sqrt(m[1] * parameter.Count), Math.Sqrt(Math.Max(0, m[1] - m[0] * m[0])), MaxAbs(m, m[1]), sums[(ProbeKind.GradientZeros, index, true)][0]);
+        if (sums.TryGetValue((ProbeKind.GradientSums, index, true), out var m))
+        {
+            var extremes = sums[(ProbeKind.GradientExtremes, index, true)];
+            var largest = double.IsNaN(m[1]) ? double.NaN : Math.Max(Math.Abs(extremes[0]), Math.Abs(extremes[1]));
+            var variance = Math.Max(0, m[1] / parameter.Count - m[0] * m[0]);
+            return new GradientMoments(parameter.Count, Math.Sqrt(m[1]), Math.Sqrt(variance), largest, 1 - sums[(ProbeKind.GradientNonZeros, index, true)][0] / parameter.Count);
+        }
         if (!sums.TryGetValue((ProbeKind.Gradient, index, true), out var total)) return null;
         double sum = 0, squares = 0, max = 0;
         var zeros = 0L;
@@ -153,21 +188,43 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         return new GradientMoments(total.Length, Math.Sqrt(squares), Math.Sqrt(Math.Max(0, squares / total.Length - mean * mean)), max, (double)zeros / total.Length);
     }
 
-    /// <summary>The mean square comes divided by the squared largest absolute value; see <see cref="GraphRewriter.Probes.ProbeOps"/>.</summary>
-    static double[] Unscaled(double[] moments)
-    {
-        var range = Math.Max(moments[2], -moments[3]);
-        if (range > 0) moments[1] *= range * range;
-        return moments;
-    }
-
-    /// <summary>The largest absolute value; NaN where the mean square is, since a maximum may pass over NaN.</summary>
-    static double MaxAbs(double[] moments, double square) => double.IsNaN(square) ? double.NaN : Math.Max(Math.Abs(moments[2]), Math.Abs(moments[3]));
-
     static TensorData Concatenate(List<TensorData> parts)
     {
         if (parts.Count == 1 || parts[0].Dims.Count == 0) return parts[0];
         long[] dims = [parts.Sum(p => p.Dims[0]), .. parts[0].Dims.Skip(1)];
         return TensorData.FromFloats(dims, [.. parts.SelectMany(p => p.ToFloats())]);
+    }
+}
+
+/// <summary>What is known of a layer's channels: their means, and their centred second moments or what is wanted of these.</summary>
+/// <param name="Mean">The channel means.</param>
+/// <param name="Scatter">Centred second moments [C, C], not divided by the number of rows; null where one run gave the invariants themselves.</param>
+/// <param name="Rows">The number of rows.</param>
+/// <param name="Trace">The trace of the covariance.</param>
+/// <param name="SquaredNorm">Its squared Frobenius norm.</param>
+sealed record ChannelSums(double[] Mean, double[]? Scatter, long Rows, double Trace, double SquaredNorm)
+{
+    /// <summary>From one run's means and second moments.</summary>
+    public static ChannelSums Of(double[] mean, double[] scatter, long rows)
+    {
+        double trace = 0, squares = 0;
+        for (var i = 0; i < mean.Length; i++) trace += scatter[i * mean.Length + i] / rows;
+        foreach (var s in scatter) squares += s / rows * (s / rows);
+        return new ChannelSums(mean, scatter, rows, trace, squares);
+    }
+
+    /// <summary>Together with those of another run; the arrays of this one are used up.</summary>
+    public ChannelSums With(double[] mean, double[] scatter, long rows)
+    {
+        var known = Scatter ?? throw new InvalidOperationException("Invariants of several runs cannot be merged; their second moments can.");
+        var total = Rows + rows;
+        var weight = (double)Rows * rows / total;
+        for (var i = 0; i < mean.Length; i++)
+        {
+            var di = mean[i] - Mean[i];
+            for (var j = 0; j < mean.Length; j++) known[i * mean.Length + j] += scatter[i * mean.Length + j] + weight * di * (mean[j] - Mean[j]);
+        }
+        for (var i = 0; i < mean.Length; i++) Mean[i] += (mean[i] - Mean[i]) * rows / total;
+        return Of(Mean, known, total);
     }
 }
