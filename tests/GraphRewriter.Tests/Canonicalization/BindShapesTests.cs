@@ -23,7 +23,7 @@ public class BindShapesTests
         var canonical = Canonical.Of(Image, new CanonicalOptions { Batch = 2 });
 
         var input = Assert.Single(canonical.Inputs);
-        Assert.Equal(Shape.Of(2, 3, 224, 224), input.Bound);
+        Assert.Equal(Shape.Of(2, 3, 128, 128), input.Bound);
         Assert.Equal(BindingSource.Default, input.Source);
         Assert.Equal((BatchKind.Free, 2L), (canonical.Batch.Kind, canonical.Batch.Size));
     }
