@@ -37,11 +37,19 @@ static class AuditCommand
             if (result.GetValue(asChild)) return Task.FromResult((int)AuditProcess.Answer(paths[0].File, audit, terminal, cancellation));
             var isQuiet = result.GetValue(quiet);
             var hasColor = !result.GetValue(noColor) && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
-            var (report, code) = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, hasColor, progress =>
+            var (report, code, complaints) = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, hasColor, progress =>
             {
-                ModelReport One(string file) => paths.Count == 1 ? Audit.Run(file, audit, progress, cancellation) : AuditProcess.Run(file, options.Words(result), audit.TimeBudget, progress, cancellation);
-                return AuditAll(paths, path => AuditOne(path, terminal, One), terminal, Severities[result.GetRequiredValue(failOn)]);
+                ModelReport One(string file)
+                {
+                    var one = paths.Count == 1 ? Audit.Run(file, audit, progress, cancellation) : AuditProcess.Run(file, options.Words(result), audit.TimeBudget, progress, cancellation);
+                    progress?.Report(new(file, "done", 1));
+                    return one;
+                }
+
+                return AuditAll(paths, path => AuditOne(path, terminal, One), Severities[result.GetRequiredValue(failOn)]);
             });
+            // Told now, not in between: the display rewrites its lines.
+            foreach (var complaint in complaints) terminal.Complain(complaint);
             destination.Write(report, terminal, isQuiet);
             return Task.FromResult((int)code);
         });
@@ -49,8 +57,9 @@ static class AuditCommand
     }
 
     /// <summary>Audits one model after the other; what goes wrong with one is told of that one, and the others are audited all the same.</summary>
-    static (AuditReport Report, ExitCode Code) AuditAll(IReadOnlyList<ModelPath> paths, Func<ModelPath, ModelReport> audit, Terminal terminal, Severity? failOn)
+    static (AuditReport Report, ExitCode Code, List<string> Complaints) AuditAll(IReadOnlyList<ModelPath> paths, Func<ModelPath, ModelReport> audit, Severity? failOn)
     {
+        var complaints = new List<string>();
         var reports = new List<ModelReport>();
         var code = ExitCode.Clean;
         foreach (var path in paths)
@@ -67,13 +76,13 @@ static class AuditCommand
 #pragma warning restore CA1031
             {
                 own = ExitCodes.Of(e);
-                terminal.Complain($"{path.Shown}: {ExitCodes.Message(e)}");
+                complaints.Add($"{path.Shown}: {ExitCodes.Message(e)}");
                 var reason = own == ExitCode.Internal ? $"an error of this program: {e.Message.Split('\n')[0]}" : e.Message;
                 reports.Add(new ModelReport { Path = path.Shown, VerdictReason = reason, Unreadable = own == ExitCode.Unreadable ? reason : null, BudgetExceeded = own == ExitCode.Budget ? reason : null });
             }
             code = (ExitCode)Math.Max((int)code, (int)own);
         }
-        return (new AuditReport(CommandLine.Tool, reports), code);
+        return (new AuditReport(CommandLine.Tool, reports), code, complaints);
     }
 
     static ModelReport AuditOne(ModelPath path, Terminal terminal, Func<string, ModelReport> audit)

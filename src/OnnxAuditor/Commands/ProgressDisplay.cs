@@ -1,3 +1,4 @@
+using OnnxAuditor.Reporting;
 using Spectre.Console;
 
 namespace OnnxAuditor.Commands;
@@ -5,6 +6,8 @@ namespace OnnxAuditor.Commands;
 /// <summary>Shows on the error stream how far an audit is, where a person watches it.</summary>
 static class ProgressDisplay
 {
+    const int LongestText = 60;
+
     /// <summary>Runs the work, with a display where it is wanted.</summary>
     /// <param name="terminal">The streams.</param>
     /// <param name="isShown">Whether to show anything.</param>
@@ -31,8 +34,9 @@ static class ProgressDisplay
 
         public void Report(AuditProgress value)
         {
-            if (!tasks.TryGetValue(value.Model, out var task)) tasks[value.Model] = task = context.AddTask("", maxValue: 1);
-            task.Description = Markup.Escape($"{Path.GetFileName(value.Model)}: {value.Stage}");
+            var text = Markup.Escape(MarkdownText.Cut(MarkdownText.Visible($"{Path.GetFileName(value.Model)}: {value.Stage}"), LongestText));
+            if (!tasks.TryGetValue(value.Model, out var task)) tasks[value.Model] = task = context.AddTask(text, maxValue: 1);
+            task.Description = text;
             task.Value = value.Fraction;
         }
     }

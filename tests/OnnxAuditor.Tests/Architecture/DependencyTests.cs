@@ -56,6 +56,7 @@ public class DependencyTests
         ["Spectre.Console"] = ["OnnxAuditor.Commands"],
         ["System.Console"] = ["OnnxAuditor.Commands", "OnnxAuditor"],
         ["Markdig"] = ["OnnxAuditor.Reporting"],
+        ["OxyPlot"] = ["OnnxAuditor.Reporting"],
     };
 
     public static TheoryData<string> Assemblies => [Library, Program];
