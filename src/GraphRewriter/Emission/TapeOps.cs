@@ -235,6 +235,10 @@ public static class TapeOps
         /// <summary>Concatenates along an axis; one part is returned as it is.</summary>
         public Value Concat(long axis, params ReadOnlySpan<Value?> parts) => parts.Length == 1 ? parts[0]! : t.Op("Concat", [Attribute.Of("axis", axis)], parts);
 
+        /// <summary>Parts of given sizes along an axis; one part is returned as it is.</summary>
+        public IReadOnlyList<Value> Split(Value x, long axis, params long[] sizes) =>
+            sizes.Length == 1 ? [x] : [.. t.Ops("Split", sizes.Length, [Attribute.Of("axis", axis)], x, t.Ints(sizes)).Outputs.Select(o => o!)];
+
         /// <summary>Elements start, start + step, … before end along one axis.</summary>
         public Value Slice(Value x, long axis, long start, long end, long step = 1) =>
             t.Op("Slice", x, t.Ints(start), t.Ints(end), t.Ints(axis), t.Ints(step));

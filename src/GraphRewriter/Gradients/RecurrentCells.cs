@@ -1,6 +1,5 @@
 using GraphRewriter.Emission;
 using GraphRewriter.Ir;
-using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.Gradients;
 
@@ -36,22 +35,22 @@ sealed class GatedCell(Node node) : IRecurrentCell
         var (n, hidden) = (direction.Hidden, direction.HiddenWeight);
         if (!resetsAfterProduct)
         {
-            var forGates = t.Slice(hidden, 1, 0, 2 * n);
-            var forCandidate = t.Slice(hidden, 1, 2 * n, 3 * n);
+            var parts = t.Split(hidden, 1, 2 * n, n);
+            var (forGates, forCandidate) = (parts[0], parts[1]);
             return (b, x, states) =>
             {
-                var parts = b.Ops("Split", 2, [Attribute.Of("axis", 1L)], x, b.Ints(2 * n, n)).Outputs;
-                var gates = b.Add(parts[0]!, b.MatMul(states[0], forGates));
-                return Next(b, direction, gates, parts[1]!, reset => b.MatMul(b.Mul(reset, states[0]), forCandidate), states[0]);
+                var input = b.Split(x, 1, 2 * n, n);
+                var gates = b.Add(input[0], b.MatMul(states[0], forGates));
+                return Next(b, direction, gates, input[1], reset => b.MatMul(b.Mul(reset, states[0]), forCandidate), states[0]);
             };
         }
-        var bias = direction.HiddenBias is { } all ? t.Slice(all, 0, 2 * n, 3 * n) : null;
+        var bias = direction.HiddenBias is { } all ? t.Split(all, 0, 2 * n, n)[1] : null;
         return (b, x, states) =>
         {
-            var parts = b.Ops("Split", 2, [Attribute.Of("axis", 1L)], x, b.Ints(2 * n, n)).Outputs;
-            var products = b.Ops("Split", 2, [Attribute.Of("axis", 1L)], b.MatMul(states[0], hidden), b.Ints(2 * n, n)).Outputs;
-            var candidate = bias is null ? products[1]! : b.Add(products[1]!, bias);
-            return Next(b, direction, b.Add(parts[0]!, products[0]!), parts[1]!, reset => b.Mul(reset, candidate), states[0]);
+            var input = b.Split(x, 1, 2 * n, n);
+            var products = b.Split(b.MatMul(states[0], hidden), 1, 2 * n, n);
+            var candidate = bias is null ? products[1] : b.Add(products[1], bias);
+            return Next(b, direction, b.Add(input[0], products[0]), input[1], reset => b.Mul(reset, candidate), states[0]);
         };
     }
 
@@ -61,13 +60,13 @@ sealed class GatedCell(Node node) : IRecurrentCell
         var hidden = direction.HiddenBias!;
         if (!resetsAfterProduct) return t.Add(bias, hidden);
         var n = direction.Hidden;
-        return t.Add(bias, t.Concat(0, t.Slice(hidden, 0, 0, 2 * n), t.Full(t.Ints(n), 0, bias.Type)));
+        return t.Add(bias, t.Concat(0, t.Split(hidden, 0, 2 * n, n)[0], t.Full(t.Ints(n), 0, bias.Type)));
     }
 
     static Value[] Next(Tape b, RecurrentDirection direction, Value gates, Value x, Func<Value, Value> recurrent, Value h)
     {
-        var both = b.Ops("Split", 2, [Attribute.Of("axis", 1L)], direction.Activate(b, 0, gates), b.Ints(direction.Hidden, direction.Hidden)).Outputs;
-        var (update, reset) = (both[0]!, both[1]!);
+        var both = b.Split(direction.Activate(b, 0, gates), 1, direction.Hidden, direction.Hidden);
+        var (update, reset) = (both[0], both[1]);
         var candidate = direction.Activate(b, 1, b.Add(x, recurrent(reset)));
         return [b.Add(candidate, b.Mul(update, b.Sub(h, candidate)))];
     }
@@ -88,19 +87,18 @@ sealed class MemoryCell(Node node) : IRecurrentCell
     public Func<Tape, Value, Value[], Value[]> Prepare(Tape t, RecurrentDirection direction)
     {
         var n = direction.Hidden;
-        Value? Peephole(int gate) => direction.Peepholes is { } all ? t.Slice(all, 0, gate * n, (gate + 1) * n) : null;
-        var (inputPeep, outputPeep, forgetPeep) = (Peephole(0), Peephole(1), Peephole(2));
+        var peepholes = direction.Peepholes is { } each ? t.Split(each, 0, n, n, n) : null;
         return (b, x, states) =>
         {
             var (h, c) = (states[0], states[1]);
             var all = b.Add(x, b.MatMul(h, direction.HiddenWeight));
-            var parts = b.Ops("Split", 4, [Attribute.Of("axis", 1L)], all, b.Ints(n, n, n, n)).Outputs;
-            Value Gate(int index, Value? peephole, Value cell) => direction.Activate(b, 0, peephole is null ? parts[index]! : b.Add(parts[index]!, b.Mul(peephole, cell)));
-            var input = Gate(0, inputPeep, c);
-            var forget = forgetsWhatItTakesIn ? b.Sub(1, input) : Gate(2, forgetPeep, c);
-            var memory = b.Add(b.Mul(forget, c), b.Mul(input, direction.Activate(b, 1, parts[3]!)));
+            var parts = b.Split(all, 1, n, n, n, n);
+            Value Gate(int index, Value cell) => direction.Activate(b, 0, peepholes is null ? parts[index] : b.Add(parts[index], b.Mul(peepholes[index], cell)));
+            var input = Gate(0, c);
+            var forget = forgetsWhatItTakesIn ? b.Sub(1, input) : Gate(2, c);
+            var memory = b.Add(b.Mul(forget, c), b.Mul(input, direction.Activate(b, 1, parts[3])));
             // ONNX Runtime clips what goes into the gates and the candidate, not what goes into h.
-            return [b.Mul(Gate(1, outputPeep, memory), direction.Activations[2].Emit(b, memory)), memory];
+            return [b.Mul(Gate(1, memory), direction.Activations[2].Emit(b, memory)), memory];
         };
     }
 

@@ -51,6 +51,8 @@ sealed class RecurrentLayer
     readonly long hidden;
     readonly Dim batch;
     readonly Value batchSize;
+    readonly bool isBothWays;
+    readonly Dictionary<Value, IReadOnlyList<Value>> parts = [];
 
     public RecurrentLayer(Tape tape, Node node, IRecurrentCell cell)
     {
@@ -58,6 +60,7 @@ sealed class RecurrentLayer
         if (n.Int("layout") != 0 || x.Rank != 3) throw new ModelException(ModelProblem.Unsupported, $"{n} has not the form [steps, batch, features] that canonical graphs have.");
         hidden = n.Has("hidden_size") ? n.Int("hidden_size") : n.Inputs[2]!.Shape is { Rank: 3 } s && s[2].IsKnown ? s[2].Size
             : throw new ModelException(ModelProblem.Unsupported, $"The number of hidden units of {n} is not known.");
+        isBothWays = n.String("direction", "forward") == "bidirectional";
         batchSize = t.DimOf(x, 1);
         // A symbol makes plain inside the Scan that states and slices have one batch size, known or not.
         batch = x.Shape![1] is { IsKnown: false, Symbol: null } ? new Dim(-1, t.FreshName("batch")) : x.Shape[1];
@@ -67,8 +70,7 @@ sealed class RecurrentLayer
     public IReadOnlyList<Value> Emit()
     {
         var mask = n.Input(4) is { } lengths ? Mask(lengths) : null;
-        var way = n.String("direction", "forward");
-        var runs = way == "bidirectional" ? new[] { Run(0, false, mask), Run(1, true, mask) } : [Run(0, way == "reverse", mask)];
+        var runs = isBothWays ? new[] { Run(0, false, mask), Run(1, true, mask) } : [Run(0, n.String("direction", "forward") == "reverse", mask)];
         var outputs = new List<Value> { t.Concat(1, [.. runs.Select(r => t.Unsqueeze(r.Outputs, 1))]) };
         for (var k = 0; k < cell.States; k++) outputs.Add(t.Concat(0, [.. runs.Select(r => t.Unsqueeze(r.Finals[k], 0))]));
         return outputs;
@@ -99,12 +101,12 @@ sealed class RecurrentLayer
 
     RecurrentDirection Direction(int index)
     {
-        var biases = n.Input(3) is { } b ? Part(b, index) : null;
         var width = cell.Gates * hidden;
+        var biases = n.Input(3) is { } b ? t.Split(Part(b, index), 0, width, width) : null;
         var clip = n.Float("clip", float.NaN);
         return new RecurrentDirection(
             hidden, t.Transpose(Part(n.Inputs[1]!, index), 1, 0), t.Transpose(Part(n.Inputs[2]!, index), 1, 0),
-            biases is null ? null : t.Slice(biases, 0, 0, width), biases is null ? null : t.Slice(biases, 0, width, 2 * width),
+            biases?[0], biases?[1],
             n.Input(7) is { } p ? Part(p, index) : null,
             RecurrentActivation.Of(n, cell.DefaultActivations, index),
             (inner, v) => float.IsNaN(clip) ? v : inner.Op("Clip", v, inner.ScalarLike(-clip, v), inner.ScalarLike(clip, v)));
@@ -118,5 +120,9 @@ sealed class RecurrentLayer
     }
 
     /// <summary>One direction of a weight or state.</summary>
-    Value Part(Value all, int index) => t.Squeeze(n.String("direction", "forward") == "bidirectional" ? t.Slice(all, 0, index, index + 1) : all, 0);
+    Value Part(Value all, int index)
+    {
+        if (!parts.TryGetValue(all, out var split)) parts[all] = split = isBothWays ? t.Split(all, 0, 1, 1) : [all];
+        return t.Squeeze(split[index], 0);
+    }
 }

@@ -30,6 +30,7 @@ static class FindLayers
         var channel = new Dictionary<Value, int>();
         var depth = new Dictionary<Value, int>();
         var layers = new List<Layer>();
+        var used = model.Model.Graph.UsedValues();
         foreach (var node in model.Model.Graph.Nodes)
         {
             var below = 0;
@@ -37,7 +38,9 @@ static class FindLayers
             var kind = KindOf(node, parameters);
             if (kind is LayerKind.Convolution or LayerKind.Linear or LayerKind.Recurrent) below++;
             foreach (var output in node.Outputs) if (output is not null) depth[output] = below;
-            if (node.Outputs.Count == 0 || node.Outputs[0] is not { } y || y.Shape is not { Rank: > 0 } shape) continue;
+            // A recurrent layer may be read by its last state alone.
+            var read = node.Outputs.FirstOrDefault(o => o is not null && used.Contains(o));
+            if ((read ?? node.OutputAt(0)) is not { } y || y.Shape is not { Rank: > 0 } shape) continue;
             var axis = ChannelAxis(node, kind, shape, channel, parameters);
             channel[y] = axis;
             if (kind is { } known && y.IsFloat) layers.Add(new Layer(node.LogicalName, node, known, y, axis, below));
