@@ -34,6 +34,8 @@ sealed class OrtExecutor : IDisposable
             IntraOpNumThreads = HasRacyScatter(model.Graph) ? 1 : settings.Threads,
         };
         options.AddSessionConfigEntry("session.use_deterministic_compute", "1");
+        // On graphs of thousands of nodes it takes as long as all other optimisations together, and our graphs hold little for it.
+        options.AddSessionConfigEntry("optimization.disable_specified_optimizers", "CommonSubexpressionElimination");
         if (settings.ProfilePrefix is { } prefix)
         {
             options.EnableProfiling = true;
