@@ -98,10 +98,12 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         for (var batch = protocol.Batch; ; batch = LargestProperDivisor(batch))
         {
             var (model, layers) = At(batch);
+            RefuseForeignOperators(model.Model.Graph);
             var runs = model.Batch.Kind == BatchKind.None ? 1 : Math.Max(1, (protocol.Batch + model.Batch.Size - 1) / Math.Max(1, model.Batch.Size));
             var key = (model.Batch.Size, runs > 1, scaled, protocol.Statistics, protocol.Loss, protocol.Probes, feed);
             if (session is { } kept && kept.Key == key) return (model, runs, kept.Graph, kept.Executor);
             var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge: runs > 1, scaled);
+            if (graph.Model.Graph.Outputs.Count == 0) throw new ModelException(ModelProblem.Unsupported, "No layer, loss or output has a known shape, so there is nothing to measure. --shape may give what is missing.");
             var needed = MemoryEstimate.PeakBytes(graph.Model.Graph);
             if (needed > (settings.MaxMemory ?? SplitAbove) && model.Batch.Kind == BatchKind.Free && batch > 1 && model.Batch.Size == batch) continue;
             if (settings.MaxMemory is { } limit && needed > limit)
@@ -111,6 +113,13 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             session = (key, graph, executor);
             return (model, runs, graph, executor);
         }
+    }
+
+    /// <summary>ONNX Runtime has kernels for the standard operators, the classical machine-learning ones and its own; others need a library that is not here.</summary>
+    static void RefuseForeignOperators(Graph graph)
+    {
+        if (graph.AllNodes().FirstOrDefault(n => n.Domain is not ("" or "ai.onnx.ml" or "com.microsoft")) is { } foreign)
+            throw new ModelException(ModelProblem.Unsupported, $"The operator {foreign.Domain}::{foreign.OpType} (node '{foreign.LogicalName}') needs a custom operator library, so the model cannot be run.");
     }
 
     static long LargestProperDivisor(long n)

@@ -88,8 +88,11 @@ sealed record Moments(long Count, double Mean, double Variance, double MaxAbs, d
 /// <param name="SquaredNorm">‖C‖²_F = tr C².</param>
 sealed record CovarianceInvariants(long Rows, long Channels, double Trace, double SquaredNorm)
 {
-    /// <summary>(tr C)² / tr C²: the participation ratio, 1 to min(C, M − 1); null for a layer without variance.</summary>
-    public double? ParticipationRatio => Trace > 1e-12 && SquaredNorm > 0 ? Trace * Trace / SquaredNorm : null;
+    /// <summary>
+    /// (tr C)² / tr C²: the participation ratio, 1 to min(C, M); null for a layer without variance. The bounds are exact, so what float32 puts
+    /// beyond them (a layer that varies in one direction only) is brought back.
+    /// </summary>
+    public double? ParticipationRatio => Trace > 1e-12 && SquaredNorm > 0 ? Math.Clamp(Trace * Trace / SquaredNorm, 1, Math.Max(1, Math.Min(Channels, Rows))) : null;
 }
 
 /// <summary>A parameter's measurements.</summary>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.RegularExpressions;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
 using Microsoft.ML.OnnxRuntime;
@@ -14,7 +15,7 @@ namespace OnnxAuditor.Execution.Ort;
 sealed record OrtSettings(string Device = "cpu", int Threads = 0, bool Optimize = true, string? ProfilePrefix = null);
 
 /// <summary>Runs a model on ONNX Runtime. Tensors are fed from the memory they lie in (a mapped file, an array), without copies.</summary>
-sealed class OrtExecutor : IDisposable
+sealed partial class OrtExecutor : IDisposable
 {
     readonly InferenceSession session;
     readonly SharedInitializers? shared;
@@ -52,7 +53,7 @@ sealed class OrtExecutor : IDisposable
         catch (OnnxRuntimeException e)
         {
             shared.Dispose();
-            throw new ModelException(ModelProblem.Unsupported, $"ONNX Runtime cannot load the graph: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new ModelException(ModelProblem.Unsupported, $"ONNX Runtime cannot load the graph: {InOneLine(e)}", e);
         }
     }
 
@@ -84,7 +85,7 @@ sealed class OrtExecutor : IDisposable
         }
         catch (OnnxRuntimeException e)
         {
-            throw new ModelException(ModelProblem.Unsupported, $"ONNX Runtime failed while running the graph: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new ModelException(ModelProblem.Unsupported, $"ONNX Runtime failed while running the graph: {InOneLine(e)}", e);
         }
         finally
         {
@@ -120,6 +121,12 @@ sealed class OrtExecutor : IDisposable
         pins.Add(pin);
         return OrtValue.CreateTensorValueWithData(cpu, (TensorElementType)data.Type, dims, (nint)pin.Pointer, data.Bytes.Length);
     }
+
+    /// <summary>ONNX Runtime's message without the place in its own sources where it was thrown.</summary>
+    static string InOneLine(OnnxRuntimeException e) => SourcePlace().Replace(e.Message.ReplaceLineEndings(" "), "");
+
+    [GeneratedRegex(@"/onnxruntime_src/\S+:\d+ .*?\)(?: const)? ", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex SourcePlace();
 
     static TensorData Fetch(OrtValue value)
     {
