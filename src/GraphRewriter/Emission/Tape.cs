@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using GraphRewriter.Inference;
 using GraphRewriter.Ir;
 using Attribute = GraphRewriter.Ir.Attribute;
@@ -16,6 +17,7 @@ public sealed class Tape
     readonly Dictionary<(ElementType, string), Value> constants = [];
     readonly HashSet<Value> own = [];
     readonly Dictionary<Value, Value> shapedLike = [];
+    readonly Dictionary<string, Value> shapeArithmetic = new(StringComparer.Ordinal);
 
     /// <summary>Makes a tape whose names do not collide with those of the scope.</summary>
     public Tape(NameScope names) => this.names = names;
@@ -46,9 +48,15 @@ public sealed class Tape
     /// <summary>Emits a node with attributes and one output and returns the output.</summary>
     public Value Op(string opType, Attribute[] attributes, params ReadOnlySpan<Value?> inputs)
     {
+        var key = ShapeArithmeticKey(opType, attributes, inputs);
+        if (key is not null && shapeArithmetic.TryGetValue(key, out var same)) return same;
         var node = Record(opType, attributes, 1, inputs);
         var result = node.Output;
-        if (result.Evaluated is not { } known || !IsFixed(result, inputs)) return result;
+        if (result.Evaluated is not { } known || !IsFixed(result, inputs))
+        {
+            if (key is not null) shapeArithmetic[key] = result;
+            return result;
+        }
         Nodes.RemoveAt(Nodes.Count - 1);
         return Const(known);
     }
@@ -126,6 +134,7 @@ public sealed class Tape
         kept.Reverse();
         Nodes.Clear();
         Nodes.AddRange(kept);
+        foreach (var (key, value) in shapeArithmetic.ToList()) if (!used.Contains(value)) shapeArithmetic.Remove(key);
         var unused = Constants.Where(c => !used.Contains(c)).ToHashSet();
         Constants.RemoveAll(unused.Contains);
         foreach (var (key, value) in constants.ToList()) if (unused.Contains(value)) constants.Remove(key);
@@ -154,6 +163,8 @@ public sealed class Tape
         // The cache stays: a later emission into the same graph may use the same constants.
         graph.Initializers.AddRange(Constants);
         Constants.Clear();
+        // A node emitted next may come to stand in front of these.
+        shapeArithmetic.Clear();
     }
 
     Value AddConstant(TensorData data)
@@ -173,6 +184,24 @@ public sealed class Tape
         if (!result.Type.IsFloat) return true;
         foreach (var input in inputs) if (input is not null && !own.Contains(input)) return false;
         return true;
+    }
+
+    /// <summary>What a node of shape arithmetic computes, to emit it once; null for any other node.</summary>
+    static string? ShapeArithmeticKey(string opType, Attribute[] attributes, ReadOnlySpan<Value?> inputs)
+    {
+        if (inputs.Length == 0) return null;
+        var key = new StringBuilder(opType);
+        foreach (var input in inputs)
+        {
+            if (input is not null && input.Type != ElementType.Int64 && opType is not ("Shape" or "Size")) return null;
+            key.Append('\n').Append(input?.Name);
+        }
+        foreach (var a in attributes)
+        {
+            if (a.Content is not (long or long[])) return null;
+            key.Append(CultureInfo.InvariantCulture, $"\n{a.Name}={(a.Content is long[] list ? string.Join(',', list) : a.Content)}");
+        }
+        return key.ToString();
     }
 
     Node Record(string opType, Attribute[] attributes, int outputs, ReadOnlySpan<Value?> inputs)

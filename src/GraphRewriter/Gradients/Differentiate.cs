@@ -1,4 +1,5 @@
 using GraphRewriter.Emission;
+using GraphRewriter.Inference;
 using GraphRewriter.Ir;
 
 namespace GraphRewriter.Gradients;
@@ -41,6 +42,7 @@ public static class Differentiate
     /// <param name="tape">Where to emit; it is appended to the graph.</param>
     public static DifferentiationResult Run(Graph graph, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, Tape tape)
     {
+        NameDimensions.Apply(graph);
         var alreadyThere = tape.Nodes.Count;
         var result = Sweep(graph.Nodes, seeds, targets, tape);
         // A rule gives the gradients of all inputs, those of constants among them.
@@ -69,7 +71,7 @@ public static class Differentiate
         var scope = new SweepScope(active.Values);
         var pending = new Dictionary<Value, List<Value>>();
         var final = new Dictionary<Value, Value>();
-        foreach (var (value, cotangent) in seeds) Contribute(pending, value, cotangent);
+        foreach (var (value, cotangent) in seeds) Contribute(pending, value, Shaped(cotangent, value));
         for (var i = active.Nodes.Count - 1; i >= 0; i--)
         {
             var node = active.Nodes[i];
@@ -136,7 +138,7 @@ public static class Differentiate
     /// <summary>A gradient has the shape of its value, even where inference does not see that it has (a scatter to where a slice with computed bounds came from).</summary>
     static Value Shaped(Value gradient, Value value)
     {
-        if (value.Shape is { IsStatic: true } known && gradient.Shape is not { IsStatic: true }) gradient.Shape = known;
+        if (value.Shape is { } known && gradient.Shape is not { IsStatic: true }) gradient.Shape = known;
         return gradient;
     }
 
