@@ -50,26 +50,26 @@ public static class ProbeOps
         }
 
         /// <summary>The largest absolute value of each channel [C].</summary>
-        public Value ChannelMaxAbs(Value x, int channelAxis)
+        public Value ChannelMaxAbs(Value x, int channelAxis, bool neverNegative = false)
         {
             var axes = AllBut(x.Rank, channelAxis);
-            return axes.Length == 0 ? t.Abs(x) : t.Max(t.ReduceMax(x, axes, keepDims: false), t.Neg(t.Reduce("ReduceMin", x, axes, keepDims: false)));
+            if (axes.Length == 0) return t.Abs(x);
+            var max = t.ReduceMax(x, axes, keepDims: false);
+            return neverNegative ? max : t.Max(max, t.Neg(t.Reduce("ReduceMin", x, axes, keepDims: false)));
         }
 
         /// <summary>
-        /// Channel means [C], and trace and squared Frobenius norm of the centred channel covariance of x (normaliser 1/M) as a vector [2]. Rows are all positions of
-        /// all samples (M), columns are channels (C). The squared norm is that of the smaller of the two Gram matrices, C x C or M x M: they share their non-zero spectrum.
+        /// Channel means [C], and as a vector [2] trace and squared Frobenius norm of the centred second-moment matrix of the channels of x, not divided by M or M². Rows are
+        /// all positions of all samples (M), columns are channels (C). The squared norm is that of the smaller of the two Gram matrices, C x C or M x M: they share their
+        /// non-zero spectrum.
         /// </summary>
-        public (Value Mean, Value Invariants) ChannelCovariance(Value x, int channelAxis)
+        public (Value Mean, Value Sums) ChannelCovariance(Value x, int channelAxis)
         {
             var channels = x.Shape![channelAxis].Size;
             var rows = x.Shape.ElementCount / channels;
             var (mean, a, layout) = t.Centered(x, channelAxis);
             var gram = t.Gram(a, layout, ofRows: rows < channels && layout != Layout.Batched);
-            var invariants = t.Concat(0,
-                t.Mul(t.SumOfSquares(a), 1.0 / rows),
-                t.Mul(t.SumOfSquares(gram), 1.0 / ((double)rows * rows)));
-            return (mean, invariants);
+            return (mean, t.Concat(0, t.SumOfSquares(a), t.SumOfSquares(gram)));
         }
 
         /// <summary>

@@ -19,7 +19,7 @@ enum ProbeKind
     NonZeros,
     /// <summary>Largest absolute value of each channel.</summary>
     ChannelMax,
-    /// <summary>Trace and squared Frobenius norm of the channel covariance.</summary>
+    /// <summary>Trace and squared Frobenius norm of the centred channel second moments.</summary>
     Covariance,
     /// <summary>Channel means.</summary>
     ChannelMean,
@@ -154,7 +154,7 @@ sealed class InstrumentedGraph
         if (moments && layer.Kind == LayerKind.Activation)
         {
             Add(ProbeKind.NonZeros, index, tape.NonZeroCounts(x));
-            Add(ProbeKind.ChannelMax, index, tape.ChannelMaxAbs(x, layer.ChannelAxis));
+            Add(ProbeKind.ChannelMax, index, tape.ChannelMaxAbs(x, layer.ChannelAxis, layer.Node.OpType is "Relu" or "Sigmoid" or "HardSigmoid" or "Softplus"));
         }
         else if (moments) Add(ProbeKind.Extremes, index, tape.Extremes(x));
         if (moments || covariance)

@@ -107,7 +107,8 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         for (var i = 0; i < channels; i++) mean[i] *= scale;
         if (kind == ProbeKind.Covariance)
         {
-            covariances[index] = new ChannelSums(mean, null, rows, values[0] * scale * scale, values[1] * scale * scale * scale * scale);
+            var square = scale * scale / rows;
+            covariances[index] = new ChannelSums(mean, null, rows, values[0] * square, values[1] * square * square);
             return;
         }
         for (var i = 0; i < values.Length; i++) values[i] *= scale * scale;
