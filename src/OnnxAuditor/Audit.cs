@@ -54,6 +54,7 @@ static class Audit
             {
                 audited.BudgetExceeded = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"The time budget of {options.TimeBudget!.Value.TotalSeconds:0.###} s was used up.");
             }
+            if (audited.BudgetExceeded is { } exceeded && audited.Proxies.Count == 0) audited.Proxies = ProxySelection.Unavailable(options, exceeded);
             Report("applying rules", 0.95);
             return AssembleReport.From(audited);
         }

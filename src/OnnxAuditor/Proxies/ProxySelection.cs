@@ -42,6 +42,10 @@ static class ProxySelection
         return new ProxyResult(proxy.Id, missing is null ? Median(values) : null, proxy.HigherIsBetter, missing?.Reason, scores[0].Components, values.Count > 1 ? values : [], text);
     }
 
+    /// <summary>The proxies the options ask for, none of them computed.</summary>
+    public static IReadOnlyList<ProxyResult> Unavailable(AuditOptions options, string reason) =>
+        [.. Of(options).Select(p => new ProxyResult(p.Id, null, p.HigherIsBetter, reason.TrimEnd('.'), new Dictionary<string, double>(StringComparer.Ordinal), [], "not run"))];
+
     static IEnumerable<Protocol> Protocols(Proxy proxy, AuditOptions options, long seed)
     {
         foreach (var protocol in proxy.Runs(new ProtocolOptions(options.Batch, seed, options.Init, options.Loss)))

@@ -115,6 +115,15 @@ public sealed class ProxyTests
     }
 
     [Fact]
+    public void A_budget_that_ends_the_audit_is_the_reason_of_every_missing_score()
+    {
+        var report = Audit.Run(Checkout.Path("models", "residual_cnn.onnx"), new AuditOptions { Batch = 4, Threads = 2, TimeBudget = TimeSpan.FromTicks(1) }, null, TestContext.Current.CancellationToken);
+        Assert.NotNull(report.BudgetExceeded);
+        Assert.Equal(ProxyRegistry.All.Length, report.Proxies.Count);
+        Assert.All(report.Proxies, p => Assert.Contains("time budget", p.Reason, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Baselines_count_parameters_and_multiply_accumulates()
     {
         Assert.Equal(6, Score(Size.Parameters).Value);
