@@ -12,7 +12,7 @@ namespace GraphRewriter.Canonicalization;
 /// <param name="context">Gives names.</param>
 /// <param name="graph">The graph, which the proof changes.</param>
 /// <param name="axes">The batch axis of each input.</param>
-/// <param name="size">The batch size of the file.</param>
+/// <param name="size">The batch size of the file; -1 where it is dynamic, and nothing holds it as a number.</param>
 sealed class BatchProof(PassContext context, Graph graph, IReadOnlyDictionary<Value, int> axes, long size)
 {
     readonly Tape tape = context.NewTape();
@@ -74,7 +74,7 @@ sealed class BatchProof(PassContext context, Graph graph, IReadOnlyDictionary<Va
     /// </summary>
     (long[] Dims, BatchPlace Place)? Target(Node node)
     {
-        if (node.Int("allowzero") != 0 || node.Inputs[0] is not { Shape: { } from } input || BatchPlace.Of(input) is not { } place || node.Input(1)?.Constant is not { Unavailable: null } target) return null;
+        if (size < 0 || node.Int("allowzero") != 0 || node.Inputs[0] is not { Shape: { } from } input || BatchPlace.Of(input) is not { } place || node.Input(1)?.Constant is not { Unavailable: null } target) return null;
         var before = new Shape(from.Take(place.Axis)).ElementCount;
         var after = new Shape(from.Skip(place.Axis + 1)).ElementCount;
         if (before <= 0 || after <= 0 || Resolve(target.ToInt64s(), [.. from.Select((d, i) => i == place.Axis ? size * place.PerSample : d.Size)]) is not { } dims) return null;

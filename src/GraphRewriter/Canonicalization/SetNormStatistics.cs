@@ -27,18 +27,26 @@ public static class SetNormStatistics
     /// Every BatchNormalization normalises by the mean and the biased variance of its own input, written out in standard reductions, as in training.
     /// The running statistics are no longer read.
     /// </summary>
-    public static void Batch(Graph graph)
+    public static void Batch(Graph graph) => WriteOut(graph, firstAxis: 0);
+
+    /// <summary>
+    /// As <see cref="Batch"/>, but each element of axis 0 is normalised by its own mean and variance, as in training with a batch of one. Where axis 0 counts samples
+    /// and nothing else, no sample then depends on another.
+    /// </summary>
+    public static void Alone(Graph graph) => WriteOut(graph, firstAxis: 2);
+
+    static void WriteOut(Graph graph, int firstAxis)
     {
         Frozen(graph);
         var tape = new Tape(graph);
         for (var i = 0; i < graph.Nodes.Count; i++)
         {
             var node = graph.Nodes[i];
-            foreach (var (_, sub) in node.Subgraphs) Batch(sub);
+            foreach (var (_, sub) in node.Subgraphs) WriteOut(sub, firstAxis);
             if (!node.Is("BatchNormalization")) continue;
             tape.Origin = node.LogicalName;
             tape.Prefix = node.LogicalName + "/";
-            var y = Normalize(tape, node.Inputs[0]!, node.Inputs[1]!, node.Inputs[2]!, node.Float("epsilon", 1e-5f));
+            var y = Normalize(tape, node.Inputs[0]!, node.Inputs[1]!, node.Inputs[2]!, node.Float("epsilon", 1e-5f), firstAxis);
             // The layer keeps its output, so that whoever holds it (a probe, a report) still finds it.
             var output = node.Output;
             node.SetOutput(0, null);
@@ -48,9 +56,9 @@ public static class SetNormStatistics
         }
     }
 
-    static Value Normalize(Tape t, Value x, Value scale, Value bias, float epsilon)
+    static Value Normalize(Tape t, Value x, Value scale, Value bias, float epsilon, int firstAxis)
     {
-        var axes = Enumerable.Range(0, x.Rank).Where(a => a != 1).Select(a => (long)a).ToArray();
+        var axes = Enumerable.Range(firstAxis, x.Rank - firstAxis).Where(a => a != 1).Select(a => (long)a).ToArray();
         var tail = Enumerable.Range(1, Math.Max(0, x.Rank - 2)).Select(a => (long)a).ToArray();
         var centered = t.Sub(x, t.ReduceMean(x, axes));
         var variance = t.ReduceMean(t.Square(centered), axes);

@@ -12,6 +12,7 @@ static class ConvolutionWeights
 {
     // Beyond this many kernel elements one slice and product each makes the graph too large.
     const long MostSlices = 128;
+    const long MostSlicesBySamples = 1024;
     const long FewPositions = 16;
     // From this many output elements per channel on, one product per sample is as fast as one product over all, and needs no transposition.
     const long ManyPositions = 1024;
@@ -55,6 +56,38 @@ static class ConvolutionWeights
             _ => ByKernel(t, c),
         };
         return t.ReshapeLike(gradient, w);
+    }
+
+    /// <summary>
+    /// Emits the gradient for each sample: [N, groups * Out, In, kernel…]. The elements that a kernel element reads are put below one another for all kernel
+    /// elements, so that one product a sample serves; each is the batch's own sum without its sum over samples.
+    /// </summary>
+    internal static Value GradientBySamples(Tape t, Value x, Value dy, Value w, Window window, long group)
+    {
+        if (!w.Shape![0].IsKnown || !w.Shape[1].IsKnown) throw new ModelException(ModelProblem.Unsupported, $"The number of channels of the weight '{w.Name}' is not known.");
+        if (window.KernelCount > MostSlicesBySamples) throw new ModelException(ModelProblem.Unsupported, $"The kernel of '{w.Name}' has {window.KernelCount} elements, more than the {MostSlicesBySamples} that gradients of single samples are made for.");
+        var padded = Window.PadAxes(t, x, window.Begins, window.Ends);
+        var c = new Correlation(padded, dy, Window.Sizes(t, dy, window.Rank), window, group, w.Shape[0].Size / group, w.Shape[1].Size);
+        var shape = t.Concat(0, t.DimOf(dy, 0), t.Ints([w.Shape[0].Size, w.Shape[1].Size, .. window.Kernel]));
+        // [N, G, M, C] and one more axis of kernel elements behind, or in front of the channels.
+        if (c is { In: 1, Groups: > 1 }) return t.Reshape(DepthwiseBySamples(t, c), shape);
+        var rows = t.Reshape(dy, t.Concat(0, t.DimOf(dy, 0), t.Ints(c.Groups, c.Out, -1)));
+        var reads = Grid(window.Kernel).Select(k => t.Reshape(Shifted(t, c, c.X, k), t.Concat(0, t.DimOf(dy, 0), t.Ints(c.Groups, c.In, -1)))).ToList();
+        var product = t.MatMul(rows, t.TransposeLast(t.Concat(2, [.. reads])));
+        if (window.KernelCount == 1) return t.Reshape(product, shape);
+        var split = t.Reshape(product, t.Concat(0, t.DimOf(dy, 0), t.Ints(c.Groups * c.Out, window.KernelCount, c.In)));
+        return t.Reshape(t.Transpose(split, 0, 1, 3, 2), shape);
+    }
+
+    /// <summary>[N, G, M, kernel elements] for a single input channel per group.</summary>
+    static Value DepthwiseBySamples(Tape t, Correlation c)
+    {
+        var several = c.Out > 1;
+        var dy = several ? t.Reshape(c.Dy, t.Concat(0, t.DimOf(c.Dy, 0), t.Ints(c.Groups, c.Out), c.Positions)) : c.Dy;
+        var x = several ? t.Unsqueeze(c.X, 2) : c.X;
+        var first = several ? 3 : 2;
+        long[] axes = [.. Enumerable.Range(first, c.Window.Rank).Select(i => (long)i)];
+        return t.Concat(-1, [.. Grid(c.Window.Kernel).Select(k => t.Unsqueeze(t.ReduceSum(t.Mul(dy, Shifted(t, c, x, k, first)), axes, keepDims: false), -1))]);
     }
 
     /// <summary>Kernel of one element: products of dY and X as they are.</summary>

@@ -29,6 +29,29 @@ static class EinsumRule
         return result;
     }
 
+    /// <summary>The gradient of one operand that is the same for all samples, for each sample: [N, shape of the operand].</summary>
+    /// <param name="t">Where to emit.</param>
+    /// <param name="n">The Einsum.</param>
+    /// <param name="dy">The gradient of its output.</param>
+    /// <param name="index">The operand.</param>
+    /// <param name="sampleAxis">The output's axis that counts samples.</param>
+    /// <exception cref="ModelException">The operand has the samples' label itself.</exception>
+    internal static Value GradientBySamples(Tape t, Node n, Value dy, int index, int sampleAxis)
+    {
+        var (operands, output, unused) = Parse(n);
+        var units = new List<Factor>();
+        var factors = new List<Factor>();
+        foreach (var operand in operands) factors.Add(WithoutRepeats(t, operand, units, ref unused));
+        var (label, own) = (output[sampleAxis], factors[index]);
+        if (own.Labels.Contains(label)) throw new ModelException(ModelProblem.Unsupported, $"{n}: '{own.Value.Name}' has an axis of its own for the samples");
+        List<Factor> others = [new Factor(dy, output), .. factors.Where((_, j) => j != index), .. units];
+        var carried = new string([.. own.Labels.Where((c, axis) => others.Exists(o => Carries(o, c, own.Value.Shape![axis])))]);
+        var contracted = t.Einsum($"{string.Join(',', others.Select(o => o.Labels))}->{label}{carried}", [.. others.Select(o => o.Value)]);
+        if (carried.Length == own.Labels.Length) return contracted;
+        long[] missing = [.. Enumerable.Range(0, own.Labels.Length).Where(axis => !carried.Contains(own.Labels[axis])).Select(axis => axis + 1L)];
+        return t.Expand(t.Unsqueeze(contracted, missing), t.Concat(0, t.DimOf(contracted, 0), t.ShapeOf(own.Value)));
+    }
+
     /// <summary>
     /// The contraction of the other factors to the operand's labels. A label that no other factor has, or that the others hold with length one only,
     /// was only summed over: the gradient is the same all along it.

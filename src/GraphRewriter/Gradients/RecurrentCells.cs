@@ -13,7 +13,7 @@ sealed class PlainCell : IRecurrentCell
     public IReadOnlyList<string> DefaultActivations { get; } = ["Tanh"];
 
     public Func<Tape, Value, Value[], Value[]> Prepare(Tape t, RecurrentDirection direction) =>
-        (b, x, states) => [direction.Activate(b, 0, b.Add(x, b.MatMul(states[0], direction.HiddenWeight)))];
+        (b, x, states) => [direction.Activate(b, 0, b.Add(x, direction.Multiply(b, states[0], direction.HiddenWeight)))];
 
     public Value AddHiddenBias(Tape t, RecurrentDirection direction, Value bias) => t.Add(bias, direction.HiddenBias!);
 }
@@ -22,6 +22,7 @@ sealed class PlainCell : IRecurrentCell
 /// <param name="node">The node.</param>
 sealed class GatedCell(Node node) : IRecurrentCell
 {
+    /// <summary>Whether the reset gate acts on the product with the hidden weight, its bias included.</summary>
     readonly bool resetsAfterProduct = node.Int("linear_before_reset") != 0;
 
     public int Gates => 3;
@@ -40,15 +41,15 @@ sealed class GatedCell(Node node) : IRecurrentCell
             return (b, x, states) =>
             {
                 var input = b.Split(x, 1, 2 * n, n);
-                var gates = b.Add(input[0], b.MatMul(states[0], forGates));
-                return Next(b, direction, gates, input[1], reset => b.MatMul(b.Mul(reset, states[0]), forCandidate), states[0]);
+                var gates = b.Add(input[0], direction.Multiply(b, states[0], forGates));
+                return Next(b, direction, gates, input[1], reset => direction.Multiply(b, b.Mul(reset, states[0]), forCandidate), states[0]);
             };
         }
         var bias = direction.HiddenBias is { } all ? t.Split(all, 0, 2 * n, n)[1] : null;
         return (b, x, states) =>
         {
             var input = b.Split(x, 1, 2 * n, n);
-            var products = b.Split(b.MatMul(states[0], hidden), 1, 2 * n, n);
+            var products = b.Split(direction.Multiply(b, states[0], hidden), 1, 2 * n, n);
             var candidate = bias is null ? products[1] : b.Add(products[1], bias);
             return Next(b, direction, b.Add(input[0], products[0]), input[1], reset => b.Mul(reset, candidate), states[0]);
         };
@@ -91,9 +92,9 @@ sealed class MemoryCell(Node node) : IRecurrentCell
         return (b, x, states) =>
         {
             var (h, c) = (states[0], states[1]);
-            var all = b.Add(x, b.MatMul(h, direction.HiddenWeight));
+            var all = b.Add(x, direction.Multiply(b, h, direction.HiddenWeight));
             var parts = b.Split(all, 1, n, n, n, n);
-            Value Gate(int index, Value cell) => direction.Activate(b, 0, peepholes is null ? parts[index] : b.Add(parts[index], b.Mul(peepholes[index], cell)));
+            Value Gate(int index, Value cell) => direction.Activate(b, 0, peepholes is null ? parts[index] : b.Add(parts[index], direction.Peep(b, index, peepholes[index], cell)));
             var input = Gate(0, c);
             var forget = forgetsWhatItTakesIn ? b.Sub(1, input) : Gate(2, c);
             var memory = b.Add(b.Mul(forget, c), b.Mul(input, direction.Activate(b, 1, parts[3])));

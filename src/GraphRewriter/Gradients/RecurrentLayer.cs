@@ -12,10 +12,17 @@ namespace GraphRewriter.Gradients;
 /// <param name="Peepholes">[3 * hidden]; null where there are none.</param>
 /// <param name="Activations">The activation functions.</param>
 /// <param name="Clip">Clips what goes into an activation.</param>
+/// <param name="Trace">Takes down where the body uses weights; null for nothing.</param>
 sealed record RecurrentDirection(
     long Hidden, Value InputWeight, Value HiddenWeight, Value? InputBias, Value? HiddenBias, Value? Peepholes,
-    IReadOnlyList<RecurrentActivation> Activations, Func<Tape, Value, Value> Clip)
+    IReadOnlyList<RecurrentActivation> Activations, Func<Tape, Value, Value> Clip, RecurrentTrace? Trace)
 {
+    /// <summary>The product of states, or of something made of them, with a part of the hidden weight; parts are used in the order of their columns.</summary>
+    public Value Multiply(Tape b, Value rows, Value weight) => Trace is null ? b.MatMul(rows, weight) : Trace.Product(b, rows, b.MatMul(rows, weight));
+
+    /// <summary>What a peephole adds to a gate: 0 the input's, 1 the output's, 2 the forget gate's.</summary>
+    public Value Peep(Tape b, int index, Value weight, Value cell) => Trace is null ? b.Mul(weight, cell) : Trace.Peephole(b, index, cell, b.Mul(weight, cell));
+
     /// <summary>An activation function of something clipped.</summary>
     public Value Activate(Tape t, int function, Value x) => Activations[function].Emit(t, Clip(t, x));
 }
@@ -53,9 +60,16 @@ sealed class RecurrentLayer
     readonly Value batchSize;
     readonly bool isBothWays;
     readonly Dictionary<Value, IReadOnlyList<Value>> parts = [];
+    readonly List<RecurrentTrace>? traces;
 
-    public RecurrentLayer(Tape tape, Node node, IRecurrentCell cell)
+    /// <summary>Reads a node.</summary>
+    /// <param name="tape">Where to emit.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="cell">What its operator computes in a step.</param>
+    /// <param name="traces">Filled with one trace a direction; null for none.</param>
+    public RecurrentLayer(Tape tape, Node node, IRecurrentCell cell, List<RecurrentTrace>? traces = null)
     {
+        this.traces = traces;
         (t, n, this.cell, x) = (tape, node, cell, node.Inputs[0]!);
         if (n.Int("layout") != 0 || x.Rank != 3) throw new ModelException(ModelProblem.Unsupported, $"{n} has not the form [steps, batch, features] that canonical graphs have.");
         hidden = n.Has("hidden_size") ? n.Int("hidden_size") : n.Inputs[2]!.Shape is { Rank: 3 } s && s[2].IsKnown ? s[2].Size
@@ -81,13 +95,18 @@ sealed class RecurrentLayer
 
     (Value Outputs, Value[] Finals) Run(int index, bool backwards, Value? mask)
     {
-        var direction = Direction(index);
+        var scan = new ScanBuilder(t);
+        var direction = Direction(index, traces is null ? null : new RecurrentTrace(t, scan, x, backwards));
         var projected = t.MatMul(x, direction.InputWeight);
         if (direction.InputBias is { } bias) projected = t.Add(projected, cell.AddHiddenBias(t, direction, bias));
         projected.Shape = new Shape(x.Shape![0], batch, cell.Gates * hidden);
+        if (direction.Trace is { } trace)
+        {
+            trace.Projected = projected;
+            traces!.Add(trace);
+        }
         var step = cell.Prepare(t, direction);
 
-        var scan = new ScanBuilder(t);
         var states = Enumerable.Range(0, cell.States).Select(k => scan.Carry(Initial(5 + k, index))).ToArray();
         var slice = scan.Over(projected, 0, backwards);
         var isThere = mask is null ? null : scan.Over(mask, 0, backwards);
@@ -99,7 +118,7 @@ sealed class RecurrentLayer
         return (outputs, [.. states.Select(scan.FinalOf)]);
     }
 
-    RecurrentDirection Direction(int index)
+    RecurrentDirection Direction(int index, RecurrentTrace? trace)
     {
         var width = cell.Gates * hidden;
         var biases = n.Input(3) is { } b ? t.Split(Part(b, index), 0, width, width) : null;
@@ -109,7 +128,7 @@ sealed class RecurrentLayer
             biases?[0], biases?[1],
             n.Input(7) is { } p ? Part(p, index) : null,
             RecurrentActivation.Of(n, cell.DefaultActivations, index),
-            (inner, v) => float.IsNaN(clip) ? v : inner.Op("Clip", v, inner.ScalarLike(-clip, v), inner.ScalarLike(clip, v)));
+            (inner, v) => float.IsNaN(clip) ? v : inner.Op("Clip", v, inner.ScalarLike(-clip, v), inner.ScalarLike(clip, v)), trace);
     }
 
     Value Initial(int input, int index)

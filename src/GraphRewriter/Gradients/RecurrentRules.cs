@@ -12,15 +12,23 @@ static class RecurrentRules
     /// <summary>The rules.</summary>
     internal static readonly GradientRule[] All =
     [
-        Rule.ByValue("GRU",  1, "Z, R = f(X Wᵀ + H Rᵀ + B), H' = (1 - Z) * g(…) + Z * H as a Scan, then the gradient of that", (t, n, dy, _) => Gradients(t, n, dy, new GatedCell(n))),
-        Rule.ByValue("LSTM", 1, "C' = F * C + I * g(…), H' = O * h(C') as a Scan, then the gradient of that", (t, n, dy, _) => Gradients(t, n, dy, new MemoryCell(n))),
-        Rule.ByValue("RNN",  1, "H' = f(X Wᵀ + H Rᵀ + B) as a Scan, then the gradient of that", (t, n, dy, _) => Gradients(t, n, dy, new PlainCell())),
+        Rule.ByValue("GRU",  1, "Z, R = f(X Wᵀ + H Rᵀ + B), H' = (1 - Z) * g(…) + Z * H as a Scan, then the gradient of that", (t, n, dy, _) => Gradients(t, n, dy)),
+        Rule.ByValue("LSTM", 1, "C' = F * C + I * g(…), H' = O * h(C') as a Scan, then the gradient of that", (t, n, dy, _) => Gradients(t, n, dy)),
+        Rule.ByValue("RNN",  1, "H' = f(X Wᵀ + H Rᵀ + B) as a Scan, then the gradient of that", (t, n, dy, _) => Gradients(t, n, dy)),
     ];
 
-    static IReadOnlyList<(Value Input, Value Gradient)> Gradients(Tape t, Node n, IReadOnlyList<Value?> dy, IRecurrentCell cell)
+    /// <summary>What the operator of a node computes in a step.</summary>
+    internal static IRecurrentCell CellOf(Node n) => n.OpType switch
+    {
+        "LSTM" => new MemoryCell(n),
+        "GRU" => new GatedCell(n),
+        _ => new PlainCell(),
+    };
+
+    static IReadOnlyList<(Value Input, Value Gradient)> Gradients(Tape t, Node n, IReadOnlyList<Value?> dy)
     {
         var start = t.Nodes.Count;
-        var outputs = new RecurrentLayer(t, n, cell).Emit();
+        var outputs = new RecurrentLayer(t, n, CellOf(n)).Emit();
         List<Node> definition = [.. t.Nodes.Skip(start)];
         var seeds = outputs.Zip(dy).Where(o => o.Second is not null).Select(o => (o.First, o.Second!)).ToList();
         var inputs = n.Inputs.Where(i => i is { IsFloat: true }).Select(i => i!).Distinct().ToList();
