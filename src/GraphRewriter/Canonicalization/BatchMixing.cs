@@ -26,7 +26,7 @@ static class BatchMixing
         {
             if (output is null) continue;
             if (BatchPlace.Of(output) is not { } place) return "does not keep samples apart";
-            if (node.OpType is "RNN" or "GRU" or "LSTM" && node.Inputs.Skip(5).Take(2).Any(state => state is not null && BatchPlace.Of(state) is not { Axis: 1 })) return "starts from states of the file's batch size";
+            if (node.OpType is "RNN" or "GRU" or "LSTM" && node.Inputs.Skip(5).Take(2).Any(state => state is not null && BatchPlace.Of(state) is not { Axis: 1, Share: 1 })) return "starts from states of the file's batch size";
             if (MovesSamples(node, place, output.Rank)) return "moves samples to another axis";
             if (WorksAlong(node, place.Axis, output.Rank)) return "works along the axis of the samples";
         }
@@ -48,10 +48,10 @@ static class BatchMixing
     /// <summary>Elements keep their order: the samples stay whole where as much lies before them, and within one, as did.</summary>
     static bool KeepsOrder(Shape from, BatchPlace a, Shape to, BatchPlace b)
     {
-        if (a.Axis == 0 && b.Axis == 0 && a.PerSample == b.PerSample) return true;
+        if (a.Axis == 0 && b.Axis == 0 && a.PerSample == b.PerSample && a.Outer == b.Outer) return true;
         var (before, after) = (new Shape(from.Take(a.Axis)).ElementCount, new Shape(from.Skip(a.Axis + 1)).ElementCount);
         var (newBefore, newAfter) = (new Shape(to.Take(b.Axis)).ElementCount, new Shape(to.Skip(b.Axis + 1)).ElementCount);
-        return before > 0 && after > 0 && before == newBefore && a.PerSample * after == b.PerSample * newAfter;
+        return before > 0 && after > 0 && before * a.Outer == newBefore * b.Outer && a.PerSample * after == b.PerSample * newAfter;
     }
 
     static bool WorksAlong(Node node, int axis, int rank)

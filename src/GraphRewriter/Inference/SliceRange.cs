@@ -6,6 +6,9 @@ namespace GraphRewriter.Inference;
 /// <summary>The starts, ends and steps of a Slice node, as far as they are known.</summary>
 readonly ref struct SliceRange
 {
+    /// <summary>From here on an end means that of the axis: tf2onnx writes 10⁹, others the largest int32 or int64. No axis is as long.</summary>
+    const long Endless = 1_000_000_000;
+
     readonly long[]? starts;
     readonly long[]? ends;
     readonly long[]? steps;
@@ -58,10 +61,10 @@ readonly ref struct SliceRange
     static Dim UnknownSize(long start, long end, long step, Dim size)
     {
         // The whole axis, forwards or backwards.
-        if (start == 0 && end >= int.MaxValue && step == 1) return size;
-        if (start == -1 && end <= -int.MaxValue && step == -1) return size;
+        if (start == 0 && end >= Endless && step == 1) return size;
+        if (start == -1 && end <= -Endless && step == -1) return size;
         // A single element from either end: an axis that is sliced so has it, in every model that means to run.
-        return step == 1 && start == -1 && end >= int.MaxValue ? 1 : Dim.Unknown;
+        return step == 1 && start == -1 && end >= Endless ? 1 : Dim.Unknown;
     }
 
     Dim PartlyKnown(int index, Dim size, long step)

@@ -22,10 +22,8 @@ static class ConvolutionSlots
         if (slot.Index != 1) throw slot.Refusal("its data are the same for all samples");
         var gradient = ConvolutionWeights.GradientBySamples(t, moved, positions, slot.Weight, window, slot.Node.Int("group", 1));
         // Axis 0 may count several images a sample (the frames of a film).
-        var images = slot.Place(slot.Node.Output).PerSample;
-        if (images == 1) return gradient;
-        var grouped = t.Reshape(gradient, t.Concat(0, t.Ints(-1, images), t.ShapeOf(slot.Weight)));
-        return t.ReduceSum(grouped, [1], keepDims: false);
+        var place = slot.Place(slot.Node.Output);
+        return place.Share == 1 ? gradient : t.SamplesLike(t.SumWithinSamples(gradient, gradient, place, slot.Weight), slot.Weight);
     }
 
     static Value Bias(Tape t, Slot slot)

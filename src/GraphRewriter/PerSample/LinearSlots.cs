@@ -74,7 +74,7 @@ static class LinearSlots
         if (n < 0)
         {
             n = UsualSamples;
-            elements = place.Value.PerSample * x.Where((_, i) => i != place.Value.Axis).Aggregate(1L, (a, d) => a < 0 || !d.IsKnown ? -1 : a * d.Size) * n;
+            elements = place.Value.Share * x.Where((_, i) => i != place.Value.Axis).Aggregate(1L, (a, d) => a < 0 || !d.IsKnown ? -1 : a * d.Size) * n;
         }
         if (elements < 0 || n == 0) return false;
         var inner = slot.Node.Is("Gemm") || slot.Index == 1 ? Inner(slot) : x[-2].Size;
@@ -129,7 +129,7 @@ static class LinearSlots
     {
         var n = slot.Node;
         var place = slot.Place(n.Output);
-        if (place.PerSample != 1) throw slot.Refusal("samples share an axis with something else");
+        if (place.Share != 1) throw slot.Refusal("samples share an axis with something else");
         return EinsumRule.GradientBySamples(t, n, slot.Dy, slot.Index, place.Axis);
     }
 }

@@ -36,6 +36,6 @@ public static class PrepareSamples
 
     static string? Objection(Node norm, SampleAxes samples) =>
         norm.Inputs[0]!.Rank < 3 ? $"BatchNormalization '{norm.LogicalName}' takes one number a channel from each sample: alone it has no variance"
-        : samples.Of(norm.Inputs[0]) is { PerSample: > 1 } ? $"BatchNormalization '{norm.LogicalName}' takes several elements of axis 0 from each sample"
+        : samples.Of(norm.Inputs[0]) is { Share: > 1 } ? $"BatchNormalization '{norm.LogicalName}' takes several elements of axis 0 from each sample"
         : null;
 }

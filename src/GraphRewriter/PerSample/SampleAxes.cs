@@ -42,10 +42,12 @@ public sealed class SampleAxes
         var map = new Dictionary<Value, Value>();
         var copy = model.Copy(map);
         var axes = counting.ToDictionary(i => map[i], i => batch.Axes[i.Name]);
-        objection = new BatchProof(new PassContext(copy, new CanonicalOptions()), copy.Graph, axes, batch.Size).Run(out _);
+        var proof = new BatchProof(new PassContext(copy, new CanonicalOptions()), copy.Graph, axes, batch.Size);
+        objection = proof.Run(out _);
         if (objection is not null) return null;
         var places = new Dictionary<Value, BatchPlace>();
-        foreach (var (value, image) in map) if (BatchPlace.Of(image) is { } place) places[value] = place;
+        foreach (var (value, image) in map)
+            if (BatchPlace.Of(image) is { } place || proof.Repeated.TryGetValue(image, out place)) places[value] = place;
         return new SampleAxes(places, [.. model.Graph.Nodes], (counting[0], batch.Axes[counting[0].Name]));
     }
 

@@ -9,11 +9,12 @@ static class SampleRows
 {
     extension(Tape t)
     {
-        /// <summary>[N, …]: the samples' axis first, its part that belongs to one sample (where there is one) next, then the other axes in their order.</summary>
+        /// <summary>[N, …]: the samples first, then what of their axis belongs to one sample (where there is more), then the other axes in their order.</summary>
         public Value SamplesFirst(Value x, BatchPlace place)
         {
-            if (place.PerSample > 1) x = t.Divided(x, place);
-            return place.Axis == 0 ? x : t.Transpose(x, [place.Axis, .. Enumerable.Range(0, x.Rank).Where(a => a != place.Axis).Select(a => (long)a)]);
+            var (divided, samples, parts) = t.Divided(x, place);
+            var others = Enumerable.Range(0, divided.Rank).Where(a => a != samples && !parts.Contains(a));
+            return t.Transpose(divided, [samples, .. parts, .. others.Select(a => (long)a)]);
         }
 
         /// <summary>[N, rows, length of the axis]: one axis last, all others but the samples' as rows.</summary>
@@ -22,13 +23,10 @@ static class SampleRows
         /// <param name="kept">The axis that comes last; not the samples'.</param>
         public Value RowsOfSamples(Value x, BatchPlace place, int kept)
         {
-            if (place.PerSample > 1)
-            {
-                x = t.Divided(x, place);
-                if (kept > place.Axis) kept++;
-            }
-            var others = Enumerable.Range(0, x.Rank).Where(a => a != place.Axis && a != kept).Select(a => (long)a);
-            var moved = t.Transpose(x, [place.Axis, .. others, kept]);
+            var (divided, samples, parts) = t.Divided(x, place);
+            if (kept > place.Axis) kept += parts.Count;
+            var others = Enumerable.Range(0, divided.Rank).Where(a => a != samples && a != kept).Select(a => (long)a);
+            var moved = t.Transpose(divided, [samples, .. others, kept]);
             return moved.Rank == 3 ? moved : t.Reshape(moved, t.Concat(0, t.DimOf(moved, 0), t.Ints(-1), t.DimOf(moved, -1)));
         }
 
@@ -56,10 +54,10 @@ static class SampleRows
             if (place.Axis >= lead && like.Shape![place.Axis - lead].Size != 1)
                 throw new ModelException(ModelProblem.Unsupported, $"'{like.Name}' has an axis of its own for the samples");
             var first = t.SamplesFirst(full, place);
-            // Behind the samples stand, in order: their divided part, then the axes of the result but the samples'.
-            var summed = new List<long>();
-            if (place.PerSample > 1) summed.Add(1);
-            var at = place.PerSample > 1 ? 2L : 1L;
+            // Behind the samples stand, in order: the parts of their axis, then the axes of the result but the samples'.
+            var parts = first.Rank - result.Rank;
+            List<long> summed = [.. Enumerable.Range(1, parts).Select(a => (long)a)];
+            var at = parts + 1L;
             for (var axis = 0; axis < result.Rank; axis++)
             {
                 if (axis == place.Axis) continue;
@@ -71,8 +69,32 @@ static class SampleRows
             return t.SamplesLike(t.ReduceSum(first, [.. summed], keepDims: false), like);
         }
 
-        /// <summary>The samples' axis as two: the samples, and what belongs to one.</summary>
-        Value Divided(Value x, BatchPlace place) =>
-            t.Reshape(x, t.Concat(0, [.. Enumerable.Range(0, x.Rank).SelectMany(a => a == place.Axis ? new[] { t.Ints(-1), t.Ints(place.PerSample) } : [t.DimOf(x, a)])]));
+        /// <summary>The samples' axis as up to three: the parts that lie outside and inside of the samples, where there are any. The samples' axis and the parts' are told.</summary>
+        (Value Divided, int Samples, IReadOnlyList<int> Parts) Divided(Value x, BatchPlace place)
+        {
+            if (place.Share == 1) return (x, place.Axis, []);
+            var sizes = new List<Value>();
+            var parts = new List<int>();
+            var samples = 0;
+            for (var axis = 0; axis < x.Rank; axis++)
+            {
+                if (axis != place.Axis)
+                {
+                    sizes.Add(t.DimOf(x, axis));
+                    continue;
+                }
+                if (place.Outer > 1)
+                {
+                    parts.Add(sizes.Count);
+                    sizes.Add(t.Ints(place.Outer));
+                }
+                samples = sizes.Count;
+                sizes.Add(t.Ints(-1));
+                if (place.PerSample == 1) continue;
+                parts.Add(sizes.Count);
+                sizes.Add(t.Ints(place.PerSample));
+            }
+            return (t.Reshape(x, t.Concat(0, [.. sizes])), samples, parts);
+        }
     }
 }

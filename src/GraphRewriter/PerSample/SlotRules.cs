@@ -23,6 +23,7 @@ static class SlotRules
     [
         .. Elementwise.Select(op => SlotRule.Of(op, "dWᵢ = dY * ∂Y/∂W of sample i, summed over its broadcast axes", Broadcast)),
         .. Normalizations.Select(op => SlotRule.Of(op, "dScaleᵢ = sum(dYᵢ * Zᵢ), dBᵢ = sum dYᵢ, Z the normalised input", Normalization)),
+        SlotRule.Of("Concat", "dWᵢ = the part of dYᵢ that came from W", Joined),
         .. LinearSlots.All,
         .. ConvolutionSlots.All,
         .. RecurrentSlots.All,
@@ -37,6 +38,12 @@ static class SlotRules
         var gradient = GradientRules.ByOp[slot.Node.OpType].Gradients(t, slot.Node, slot.OutputGradients)[slot.Index]
             ?? throw slot.Refusal($"input {slot.Index} carries no gradient");
         return t.SumWithinSamples(gradient, slot.Node.Output, slot.Place(slot.Node.Output), slot.Weight);
+    }
+
+    static Value Joined(Tape t, Slot slot)
+    {
+        var part = GradientRules.ByOp["Concat"].Gradients(t, slot.Node, slot.OutputGradients)[slot.Index]!;
+        return t.SumWithinSamples(part, part, slot.Place(slot.Node.Output), slot.Weight);
     }
 
     /// <summary>Z is what the node itself gives with scale 1 and shift 0.</summary>

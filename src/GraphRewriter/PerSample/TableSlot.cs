@@ -49,7 +49,7 @@ static class TableSlot
     /// <summary>Pairs of looked-up rows against pairs of whole tables.</summary>
     static bool IsGramCheaper(Slot slot, BatchPlace place)
     {
-        var lookups = slot.Input(1).Shape!.Where((_, i) => i != place.Axis).Aggregate((double)place.PerSample, (a, d) => a * (d.IsKnown ? d.Size : double.NaN));
+        var lookups = slot.Input(1).Shape!.Where((_, i) => i != place.Axis).Aggregate((double)place.Share, (a, d) => a * (d.IsKnown ? d.Size : double.NaN));
         return lookups * lookups < slot.Weight.Shape![0].Size;
     }
 }
