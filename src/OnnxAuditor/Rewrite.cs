@@ -31,6 +31,9 @@ sealed record RewriteOptions
     /// <summary>What to give gradients of.</summary>
     public GradientTargets Gradients { get; init; }
 
+    /// <summary>Whether to give the product of the loss's Hessian by the trainable parameters with a vector.</summary>
+    public bool HessianVector { get; init; }
+
     /// <summary>The loss to attach; null for none, or for the automatic one where gradients are asked for.</summary>
     public LossKind? Loss { get; init; }
 
@@ -47,12 +50,13 @@ sealed record RewriteOptions
 /// <summary>A rewritten model.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Notes">What the user should know, one line each.</param>
-/// <param name="Missing">The tensors whose gradients were asked for and cannot be given.</param>
+/// <param name="Missing">The tensors whose gradients or products were asked for and cannot be given.</param>
 sealed record RewriteResult(Model Model, List<string> Notes, IReadOnlyList<string> Missing);
 
 /// <summary>
-/// Writes a model whose graph gives more than it did: activations, a loss, gradients. Types, dynamic dimensions and the model's own outputs stay; a gradient is
-/// the output <c>grad/NAME</c> of what it is the gradient of, the loss is <c>loss</c>, its targets are inputs.
+/// Writes a model whose graph gives more than it did: activations, a loss, gradients, Hessian-vector products. Types, dynamic dimensions and the model's own outputs
+/// stay; a gradient is the output <c>grad/NAME</c> of what it is the gradient of, the loss is <c>loss</c>, its targets are inputs. The part of a Hessian-vector product
+/// that belongs to a parameter is the output <c>hvp/NAME</c>, that of the vector the input <c>v/NAME</c>.
 /// </summary>
 static class Rewrite
 {
@@ -95,7 +99,7 @@ static class Rewrite
         {
             if (options.Statistics == NormStatistics.Batch) SetNormStatistics.Batch(graph);
             else SetNormStatistics.Frozen(graph);
-            var missing = options.Loss is null && options.Gradients == GradientTargets.None ? [] : AddLossAndGradients(canonical, options, outputs, activations, notes);
+            var missing = options is { Loss: null, Gradients: GradientTargets.None, HessianVector: false } ? [] : AddLossAndGradients(canonical, options, outputs, activations, notes);
             RemoveDeadCode.Apply(graph);
             return new(canonical.Model, notes, missing);
         }
@@ -118,25 +122,43 @@ static class Rewrite
         // The outputs' names are taken first, so that nothing emitted on the way gets them.
         var names = new NameScope(graph);
         var lossName = names.Fresh("loss");
-        var targets = Targets(canonical, options.Gradients, inputs, activations).Select(t => (t.Name, Gradient: names.Fresh($"grad/{t.Name}"), t.Value)).ToList();
+        var targets = Targets(canonical, options.Gradients, inputs, activations).Select(t => (t.Name, Output: names.Fresh($"grad/{t.Name}"), t.Value)).ToList();
+        var curved = options.HessianVector ? Targets(canonical, GradientTargets.Weights, [], []).Select(t => (t.Name, Output: names.Fresh($"hvp/{t.Name}"), t.Value)).ToList() : [];
         var attached = AttachLoss.Run(graph, chosen, options.Loss ?? LossKind.Auto, names);
         var tape = new Tape(names);
         Expose(tape, graph, attached.Loss, lossName);
         notes.AddRange(attached.Terms.Select(t => $"loss: {t.Kind} on '{t.AttachedTo.Name}'{(t.Stripped is { } head ? $", in front of {head}" : "")}{(t.Target is { } target ? $", target input '{target.Name}'" : "")}"));
-
-        var missing = new List<string>();
-        if (targets.Count > 0)
+        if (targets.Count + curved.Count == 0)
         {
-            var result = Differentiate.Run(graph, attached.Loss, [.. targets.Select(t => t.Value).Distinct()], names);
-            notes.AddRange(result.Blocked.Select(b => $"no gradient through {b.Node}: {b.Reason}"));
-            foreach (var (name, gradientName, value) in targets)
-            {
-                if (result.Gradients.TryGetValue(value, out var gradient)) Expose(tape, graph, gradient, gradientName);
-                else missing.Add(name);
-            }
+            tape.AppendTo(graph);
+            return [];
+        }
+
+        var first = Differentiate.Run(graph, attached.Loss, [.. targets.Concat(curved).Select(t => t.Value).Distinct()], names);
+        notes.AddRange(first.Blocked.Select(b => $"no gradient through {b.Node}: {b.Reason}"));
+        var missing = ExposeAll(tape, graph, "gradients", targets, first.Gradients, notes);
+        if (curved.Count > 0)
+        {
+            var second = HessianVectorProduct.Emit(graph, first, [.. curved.Select(t => (t.Name, t.Value))], names);
+            // That comparisons and signs are constant almost everywhere is no loss of curvature.
+            notes.AddRange(second.Blocked.Where(b => b.IsMissingRule).Select(b => $"no second gradient through {b.Node}: {b.Reason}"));
+            missing.AddRange(ExposeAll(tape, graph, "Hessian-vector products", curved, second.Products, notes));
         }
         tape.AppendTo(graph);
-        if (missing.Count > 0) notes.Add($"{missing.Count} of {targets.Count} gradients are not in the file, as the loss does not depend on the tensor or the way is blocked: {string.Join(", ", missing.Take(ShownMissing))}{(missing.Count > ShownMissing ? " …" : "")}");
+        return missing;
+    }
+
+    /// <summary>Makes what was found for each target an output; returns the names of those for which nothing was.</summary>
+    static List<string> ExposeAll(Tape tape, Graph graph, string what, List<(string Name, string Output, Value Value)> targets, IReadOnlyDictionary<Value, Value> found, List<string> notes)
+    {
+        var missing = new List<string>();
+        foreach (var (name, output, value) in targets)
+        {
+            if (found.TryGetValue(value, out var result)) Expose(tape, graph, result, output);
+            else missing.Add(name);
+        }
+        if (missing.Count > 0)
+            notes.Add($"{missing.Count} of {targets.Count} {what} are not in the file, as the loss does not depend on the tensor or the way is blocked: {string.Join(", ", missing.Take(ShownMissing))}{(missing.Count > ShownMissing ? " …" : "")}");
         return missing;
     }
 

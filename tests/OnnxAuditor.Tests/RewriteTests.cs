@@ -80,6 +80,33 @@ public sealed class RewriteTests : IDisposable
         Assert.Contains(model.Graph.Initializers, i => i.Name == "bn1.weight");
     }
 
+    [Theory]
+    [InlineData("residual_cnn.onnx")]
+    [InlineData("transformer.onnx")]
+    public void Products_with_the_Hessian_are_linear_in_the_vector(string model)
+    {
+        var output = Path.Combine(folder, "out.onnx");
+        var (code, _, error) = CommandRun.Of("rewrite", Checkout.Path("models", model), output, "--hessian-vector");
+        Assert.True(code == 0, error);
+        using var session = new InferenceSession(output);
+        var feeds = Feeds(session);
+        var products = Products(feeds);
+        foreach (var (name, _) in session.InputMetadata.Where(i => i.Key.StartsWith("v/", StringComparison.Ordinal)))
+        {
+            var direction = (DenseTensor<float>)feeds[name].Value;
+            Assert.Equal(direction.Length, products[$"hvp/{name["v/".Length..]}"].Length);
+            feeds[name] = NamedOnnxValue.CreateFromTensor(name, new DenseTensor<float>(direction.Select(v => -2 * v).ToArray(), direction.Dimensions));
+        }
+        var scaled = Products(feeds);
+        var largest = products.Values.Max(p => p.Max(Math.Abs));
+        Assert.True(largest > 0);
+        foreach (var (name, values) in products)
+            for (var i = 0; i < values.Length; i++) Assert.Equal(-2 * values[i], scaled[name][i], 1e-5f * largest);
+
+        Dictionary<string, float[]> Products(Dictionary<string, NamedOnnxValue> fed) =>
+            Run(session, fed).Where(r => r.Key.StartsWith("hvp/", StringComparison.Ordinal)).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
+    }
+
     [Fact]
     public void Activations_are_chosen_by_pattern()
     {

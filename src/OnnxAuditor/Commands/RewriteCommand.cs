@@ -19,6 +19,7 @@ static class RewriteCommand
         var output = new Argument<string>("OUT") { Description = "The file to write" };
         var activations = OptionValues.Of<string>("--activations", "=PATTERN", "Make activations outputs, those whose node or tensor name matches the pattern (* and ?); all without one", text => text);
         var gradients = OptionValues.List("--gradients", "=LIST", "Make gradients of the loss outputs: weights, inputs, activations; of the weights without a list", Target);
+        var hessian = new Option<bool>("--hessian-vector") { Description = "Make products of the loss's Hessian by the weights with vectors (inputs v/NAME) outputs (hvp/NAME)" };
         var loss = OptionValues.Of<string>("--loss", "=KIND", $"Make the loss an output, and its targets inputs: {string.Join(", ", AuditOptionSet.Losses.Keys)}; auto without a kind", Loss);
         var canonical = new Option<bool>("--canonical") { Description = "Write the canonical form: one opset, functions inlined, branches resolved; anything else asked for implies it" };
         var shape = OptionValues.List("--shape", "NAME=SHAPE", "Shape of an input, such as image=1x3x224x224; symbols stay dynamic; may be repeated", OptionValues.InputShape, splits: false);
@@ -27,7 +28,7 @@ static class RewriteCommand
         var quiet = new Option<bool>("--quiet", "-q") { Description = "Write nothing but errors" };
         var command = new Command("rewrite", "Writes a model with activations, gradients or a loss as further outputs, in standard ONNX operators only.")
         {
-            input, output, activations, gradients, loss, canonical, shape, statistics, target, quiet,
+            input, output, activations, gradients, hessian, loss, canonical, shape, statistics, target, quiet,
         };
         command.SetAction((result, cancellation) =>
         {
@@ -35,13 +36,14 @@ static class RewriteCommand
             {
                 Activations = result.GetValue(activations),
                 Gradients = (result.GetValue(gradients) ?? []).Aggregate(GradientTargets.None, (a, b) => a | b),
+                HessianVector = result.GetValue(hessian),
                 Loss = result.GetValue(loss) is { } kind ? AuditOptionSet.Losses[kind] : null,
                 Shapes = AuditOptionSet.Unique(result.GetValue(shape) ?? []),
                 Statistics = AuditOptionSet.StatisticsByName[result.GetRequiredValue(statistics)],
                 Target = result.GetValue(target),
             };
-            if (request is { Activations: null, Gradients: GradientTargets.None, Loss: null } && !result.GetValue(canonical))
-                throw new UsageException("say what to write: --activations, --gradients, --loss or --canonical.");
+            if (request is { Activations: null, Gradients: GradientTargets.None, HessianVector: false, Loss: null } && !result.GetValue(canonical))
+                throw new UsageException("say what to write: --activations, --gradients, --hessian-vector, --loss or --canonical.");
             var rewritten = Rewrite.Run(result.GetRequiredValue(input), result.GetRequiredValue(output), request, cancellation);
             if (!result.GetValue(quiet))
                 foreach (var note in rewritten.Notes) terminal.Error.WriteLine(note);
