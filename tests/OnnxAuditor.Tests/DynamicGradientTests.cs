@@ -42,6 +42,37 @@ public sealed class DynamicGradientTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("real/mnist_cnn", "input.1=batchx1x28x28")]
+    [InlineData("real/fastestdet", "input=batchx3x352x352")]
+    public void Where_the_file_fixes_the_batch_a_symbol_frees_it(string network, string symbols)
+    {
+        const int Samples = 3;
+        var path = SharedFiles.Require($"models/{network}.onnx");
+        using var single = Rewritten(path);
+        using var dynamic = Rewritten(path, "--shape", symbols);
+        var each = Enumerable.Range(0, Samples).Select(seed => Feeds(single, seed)).ToList();
+        var actual = Run(dynamic, [.. each[0].Select((feed, i) => Joined(feed.Name, [.. each.Select(e => e[i].Value)]))]);
+        var expected = each.Select(feeds => Run(single, feeds)).ToList();
+        var scalarsAndGradients = expected[0].Keys.Where(k => k == "loss" || k.StartsWith("grad/", StringComparison.Ordinal));
+        // The loss is a mean over samples, and the gradients with it.
+        AssertSame($"batch {Samples}", scalarsAndGradients.ToDictionary(k => k, k => Mean([.. expected.Select(e => e[k])])), scalarsAndGradients.ToDictionary(k => k, k => actual[k]));
+    }
+
+    static Tensor<float> Mean(List<Tensor<float>> tensors) =>
+        new DenseTensor<float>(Enumerable.Range(0, (int)tensors[0].Length).Select(i => tensors.Average(t => t.GetValue(i))).ToArray(), tensors[0].Dimensions);
+
+    /// <summary>Tensors of one sample each as one of all.</summary>
+    static NamedOnnxValue Joined(string name, List<object> samples)
+    {
+        static DenseTensor<T> Of<T>(List<object> samples)
+        {
+            var tensors = samples.Cast<Tensor<T>>().ToList();
+            return new(tensors.SelectMany(t => t).ToArray(), [tensors.Count, .. tensors[0].Dimensions[1..]]);
+        }
+        return samples[0] is Tensor<long> ? NamedOnnxValue.CreateFromTensor(name, Of<long>(samples)) : NamedOnnxValue.CreateFromTensor(name, Of<float>(samples));
+    }
+
     static void AssertSame(string size, Dictionary<string, Tensor<float>> expected, Dictionary<string, Tensor<float>> actual)
     {
         Assert.Equal(expected.Keys.Order(StringComparer.Ordinal), actual.Keys.Order(StringComparer.Ordinal));
@@ -75,9 +106,9 @@ public sealed class DynamicGradientTests : IDisposable
     }
 
     /// <summary>Seeded inputs and targets of a session whose shapes are known; whole numbers are below the least number of classes.</summary>
-    static List<NamedOnnxValue> Feeds(InferenceSession session)
+    static List<NamedOnnxValue> Feeds(InferenceSession session, int seed = 1)
     {
-        var random = new Random(1);
+        var random = new Random(seed);
         var feeds = new List<NamedOnnxValue>();
         foreach (var (name, meta) in session.InputMetadata.OrderBy(i => i.Key, StringComparer.Ordinal))
         {
