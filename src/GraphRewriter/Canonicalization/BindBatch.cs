@@ -9,14 +9,30 @@ namespace GraphRewriter.Canonicalization;
 /// </summary>
 static partial class BindBatch
 {
-    public static BatchBinding Apply(PassContext context)
+    /// <summary>Binds the batch of the graph's inputs.</summary>
+    /// <param name="context">The model.</param>
+    /// <param name="declared">The inputs' shapes in the file; the user may have put symbols in the place of sizes since.</param>
+    public static BatchBinding Apply(PassContext context, IReadOnlyDictionary<Value, Shape?> declared)
     {
         var graph = context.Model.Graph;
+        var given = graph.Inputs.ToDictionary(v => v, v => v.Shape);
+        foreach (var input in graph.Inputs) input.Shape = SizesOf(declared[input], input.Shape);
         var axes = FindAxes(graph, out var size);
+        foreach (var (input, shape) in given) input.Shape = size >= 0 && axes.TryGetValue(input, out var axis) ? shape!.With(axis, size) : shape;
         if (axes.Count == 0) return new BatchBinding(BatchKind.None, 1, Named(axes), "no input dimension counts samples");
         if (size < 0) return BindFree(context, axes);
+        return BindFixed(context, axes, size, axes.Select(a => given[a.Key]![a.Value]).FirstOrDefault(d => !d.IsKnown, size));
+    }
 
-        var wanted = context.Options.Batch ?? size;
+    /// <summary>The user's shape with the file's sizes where it has symbols, but where a symbol says that it counts something else than samples.</summary>
+    static Shape? SizesOf(Shape? declared, Shape? given) =>
+        declared is null || given is null ? given : new Shape(given.Zip(declared, (g, d) => g.IsKnown || !d.IsKnown || NotABatch().IsMatch(g.Symbol ?? "") ? g : d));
+
+    /// <summary>Another size than the file's, or a symbol that the user gives, is bound where the proof allows it.</summary>
+    static BatchBinding BindFixed(PassContext context, Dictionary<Value, int> axes, long size, Dim given)
+    {
+        var graph = context.Model.Graph;
+        var wanted = context.Options.Batch ?? given;
         // The proof changes what holds the old size; it is tried on a copy first.
         var map = new Dictionary<Value, Value>();
         var trial = graph.Copy(map);
@@ -29,8 +45,8 @@ static partial class BindBatch
         if (wanted == size) return new BatchBinding(BatchKind.Free, size, Named(axes));
         new BatchProof(context, graph, axes, size).Run(out _);
         foreach (var (input, axis) in axes) input.Shape = input.Shape!.With(axis, wanted);
-        context.Note(string.Create(CultureInfo.InvariantCulture, $"The batch size {size} of the file is bound to {wanted}{(repairs > 0 ? $"; {repairs} nodes that held it are rewritten" : "")}."));
-        return new BatchBinding(BatchKind.Free, wanted, Named(axes));
+        context.Note(string.Create(CultureInfo.InvariantCulture, $"The batch size {size} of the file is {(wanted.IsKnown ? $"bound to {wanted}" : $"dynamic: {wanted}")}{(repairs > 0 ? $"; {repairs} nodes that held it are rewritten" : "")}."));
+        return new BatchBinding(BatchKind.Free, wanted.Size, Named(axes));
     }
 
     static BatchBinding BindFree(PassContext context, Dictionary<Value, int> axes)

@@ -16,7 +16,8 @@ static class BindShapes
         var sources = graph.Inputs.ToDictionary(v => v, v => v.Shape is { IsStatic: true } ? BindingSource.File : BindingSource.Dynamic);
         ApplyUserShapes(context, sources);
         var steering = FixControlInputs.Apply(context);
-        var batch = BindBatch.Apply(context);
+        var batch = BindBatch.Apply(context, declared);
+        NoteFreed(context, declared, batch);
         if (!context.Options.KeepDynamic)
         {
             DeriveFromWeights(graph);
@@ -48,6 +49,15 @@ static class BindShapes
             input.Shape = shape;
             sources[input] = BindingSource.User;
         }
+    }
+
+    /// <summary>What holds a size that the user frees is only found for the batch; a graph may depend on any other.</summary>
+    static void NoteFreed(PassContext context, Dictionary<Value, Shape?> declared, BatchBinding batch)
+    {
+        foreach (var (input, file) in declared)
+            for (var axis = 0; file is not null && axis < file.Rank; axis++)
+                if (file[axis].IsKnown && input.Shape is { } shape && !shape[axis].IsKnown && batch.Axes.GetValueOrDefault(input.Name, -1) != axis)
+                    context.Note(string.Create(CultureInfo.InvariantCulture, $"Input '{input.Name}': dimension {axis} is {file[axis]} in the file and '{shape[axis]}' here; whether the graph holds that number elsewhere is not checked."));
     }
 
     static bool Fits(Shape given, Shape declared)

@@ -18,6 +18,7 @@ public sealed class Tape
     readonly HashSet<Value> own = [];
     readonly Dictionary<Value, Value> shapedLike = [];
     readonly Dictionary<string, Value> shapeArithmetic = new(StringComparer.Ordinal);
+    readonly Dictionary<Value, Value> widened = [];
 
     /// <summary>Makes a tape whose names do not collide with those of the scope.</summary>
     public Tape(NameScope names) => this.names = names;
@@ -39,8 +40,28 @@ public sealed class Tape
     /// <summary>Prefix of the names of emitted values.</summary>
     public string Prefix { get; set; } = "";
 
+    /// <summary>
+    /// Whether everything is computed in float32 at least: float16 and bfloat16 operands are cast on their way into a node, each once, and constants are made in float32.
+    /// Sums in the narrow types lose every term below a 2048th (float16) or a 256th (bfloat16) of what is summed already.
+    /// </summary>
+    public bool Widens { get; set; }
+
     /// <summary>A tape for a graph inside the one this tape emits into, with names that collide with none of either.</summary>
-    public Tape Inner() => new(names) { Prefix = Prefix, Origin = Origin };
+    public Tape Inner() => new(names) { Prefix = Prefix, Origin = Origin, Widens = Widens };
+
+    /// <summary>The type in which this tape computes what is stored in a type.</summary>
+    public ElementType Computed(ElementType stored) => Widens && stored is ElementType.Float16 or ElementType.BFloat16 ? ElementType.Float32 : stored;
+
+    /// <summary>A value as nodes of this tape take it: itself, or its cast to the type that the tape computes in.</summary>
+    public Value Operand(Value value)
+    {
+        var type = Computed(value.Type);
+        if (type == value.Type || value.Other is not null) return value;
+        return widened.TryGetValue(value, out var wide) ? wide : widened[value] = Stored(value, type);
+    }
+
+    /// <summary>A value in the type that it is to be stored in, whatever the tape computes in.</summary>
+    public Value Stored(Value value, ElementType type) => value.Type == type ? value : Op("Cast", [Attribute.Of("to", (long)type)], value);
 
     /// <summary>Emits a node with one output and returns the output.</summary>
     public Value Op(string opType, params ReadOnlySpan<Value?> inputs) => Op(opType, [], inputs);
@@ -48,6 +69,7 @@ public sealed class Tape
     /// <summary>Emits a node with attributes and one output and returns the output.</summary>
     public Value Op(string opType, Attribute[] attributes, params ReadOnlySpan<Value?> inputs)
     {
+        if (Widens) inputs = Operands(opType, inputs);
         var key = ShapeArithmeticKey(opType, attributes, inputs);
         if (key is not null && shapeArithmetic.TryGetValue(key, out var same)) return same;
         var node = Record(opType, attributes, 1, inputs);
@@ -62,7 +84,7 @@ public sealed class Tape
     }
 
     /// <summary>Emits a node with several outputs and returns it.</summary>
-    public Node Ops(string opType, int outputs, Attribute[] attributes, params ReadOnlySpan<Value?> inputs) => Record(opType, attributes, outputs, inputs);
+    public Node Ops(string opType, int outputs, Attribute[] attributes, params ReadOnlySpan<Value?> inputs) => Record(opType, attributes, outputs, Widens ? Operands(opType, inputs) : inputs);
 
     /// <summary>Emits a node that exists elsewhere already (a subgraph-carrying one, for example) after inferring its outputs.</summary>
     public Node Emit(Node node)
@@ -90,8 +112,11 @@ public sealed class Tape
         return slot!;
     }
 
-    /// <summary>A scalar constant of a given element type.</summary>
-    public Value Scalar(double value, ElementType type) => Const(TensorData.FromNumbers(type, [], [value]));
+    /// <summary>A constant of numbers, in the type that the tape computes the given one in.</summary>
+    public Value Numbers(ElementType type, long[] dims, params double[] values) => Const(TensorData.FromNumbers(Computed(type), dims, values));
+
+    /// <summary>A scalar constant, in the type that the tape computes the given one in.</summary>
+    public Value Scalar(double value, ElementType type) => Numbers(type, [], value);
 
     /// <summary>A scalar constant of the element type of another value.</summary>
     public Value ScalarLike(double value, Value like) => Scalar(value, like.Type);
@@ -135,6 +160,7 @@ public sealed class Tape
         Nodes.Clear();
         Nodes.AddRange(kept);
         foreach (var (key, value) in shapeArithmetic.ToList()) if (!used.Contains(value)) shapeArithmetic.Remove(key);
+        foreach (var (narrow, wide) in widened.ToList()) if (!used.Contains(wide)) widened.Remove(narrow);
         var unused = Constants.Where(c => !used.Contains(c)).ToHashSet();
         Constants.RemoveAll(unused.Contains);
         foreach (var (key, value) in constants.ToList()) if (unused.Contains(value)) constants.Remove(key);
@@ -165,6 +191,16 @@ public sealed class Tape
         Constants.Clear();
         // A node emitted next may come to stand in front of these.
         shapeArithmetic.Clear();
+        widened.Clear();
+    }
+
+    /// <summary>The inputs of a node as it takes them; what asks for the shape alone, or converts by itself, takes any type.</summary>
+    Value?[] Operands(string opType, ReadOnlySpan<Value?> inputs)
+    {
+        var operands = inputs.ToArray();
+        if (opType is "Shape" or "Size" or "Cast") return operands;
+        for (var i = 0; i < operands.Length; i++) if (operands[i] is { } value) operands[i] = Operand(value);
+        return operands;
     }
 
     Value AddConstant(TensorData data)

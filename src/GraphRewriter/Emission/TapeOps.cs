@@ -136,8 +136,8 @@ public static class TapeOps
         /// </summary>
         public Value Gate(Value condition, Value a) => t.Mul(a, t.CastLike(condition, a));
 
-        /// <summary>Conversion to another element type; nothing is emitted where it is that type already.</summary>
-        public Value Cast(Value x, ElementType type) => x.Type == type ? x : t.Op("Cast", [Attribute.Of("to", (long)type)], x);
+        /// <summary>Conversion to the type that the tape computes another element type in; nothing is emitted where it is that type already.</summary>
+        public Value Cast(Value x, ElementType type) => t.Computed(type) == t.Computed(x.Type) ? t.Operand(x) : t.Stored(x, t.Computed(type));
 
         /// <summary>Conversion to the element type of another value.</summary>
         public Value CastLike(Value x, Value like) => t.Cast(x, like.Type);

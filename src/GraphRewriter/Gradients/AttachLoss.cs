@@ -53,7 +53,7 @@ public static class AttachLoss
     {
         var chosen = graph.Outputs.Where(o => o.IsFloat && o.Shape is not null && outputs?.Contains(o) != false).Distinct().ToList();
         if (chosen.Count == 0) throw new ModelException(ModelProblem.Unsupported, "No output is a float tensor of known rank, so there is nothing to attach a loss to.");
-        var tape = new Tape(names ?? new NameScope(graph)) { Prefix = "loss/" };
+        var tape = new Tape(names ?? new NameScope(graph)) { Prefix = "loss/", Widens = true };
         var terms = chosen.ConvertAll(o => Term(tape, o, kind, chosen.Count > 1));
         var type = terms[0].Loss.Type;
         var loss = terms.Count == 1 ? terms[0].Loss : tape.Op("Sum", [.. terms.Select(term => tape.Cast(term.Loss, type))]);
@@ -88,7 +88,7 @@ public static class AttachLoss
     {
         var logp = t.Op("LogSoftmax", [Attribute.Of("axis", (long)axis)], x);
         var classes = t.Op("Squeeze", t.DimOf(x, axis), t.Ints(0));
-        var values = t.Const(TensorData.FromNumbers(x.Type, [2], [0, 1]));
+        var values = t.Numbers(x.Type, [2], [0, 1]);
         var oneHot = t.Op("OneHot", [Attribute.Of("axis", (long)axis)], target, classes, values);
         var axes = Enumerable.Range(0, x.Rank).Where(i => i != axis).Select(i => (long)i).ToArray();
         return t.Neg(t.Div(t.ReduceAll("ReduceSum", t.Mul(logp, oneHot)), t.CountOf(x, axes, x)));

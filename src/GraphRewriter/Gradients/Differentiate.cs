@@ -18,7 +18,8 @@ public sealed record DifferentiationResult(IReadOnlyDictionary<Value, Value> Gra
 
 /// <summary>
 /// Reverse-mode differentiation of a graph into the same graph: the sweep. The rules are tables (<see cref="GradientRules"/>); broadcasting is
-/// undone here, once. Only standard operators that have rules themselves are emitted, so the result can be differentiated again.
+/// undone here, once. Only standard operators that have rules themselves are emitted, so the result can be differentiated again. Gradients of float16 and bfloat16 are
+/// computed in float32 from end to end and cast to the type of what they are the gradient of at last: no sum is taken, and nothing underflows, in a narrow type.
 /// </summary>
 public static class Differentiate
 {
@@ -44,7 +45,10 @@ public static class Differentiate
     {
         NameDimensions.Apply(graph);
         var alreadyThere = tape.Nodes.Count;
+        tape.Widens = true;
         var result = Sweep(graph.Nodes, seeds, targets, tape);
+        tape.Widens = false;
+        result = result with { Gradients = result.Gradients.ToDictionary(g => g.Key, g => tape.Stored(g.Value, g.Key.Type)) };
         // A rule gives the gradients of all inputs, those of constants among them.
         tape.DropUnused(alreadyThere, result.Gradients.Values);
         tape.AppendTo(graph);
@@ -71,7 +75,7 @@ public static class Differentiate
         var scope = new SweepScope(active.Values);
         var pending = new Dictionary<Value, List<Value>>();
         var final = new Dictionary<Value, Value>();
-        foreach (var (value, cotangent) in seeds) Contribute(pending, value, Shaped(cotangent, value));
+        foreach (var (value, cotangent) in seeds) Contribute(pending, value, Shaped(tape.Operand(cotangent), value));
         for (var i = active.Nodes.Count - 1; i >= 0; i--)
         {
             var node = active.Nodes[i];

@@ -83,7 +83,7 @@ static class EinsumRule
             var fresh = unused[0];
             unused = unused[1..];
             var size = t.DimOf(factor.Value, i);
-            var unit = t.Op("EyeLike", [Attribute.Of("dtype", (long)factor.Value.Type)], t.Full(t.Concat(0, size, size), 0, factor.Value.Type));
+            var unit = t.Op("EyeLike", t.Full(t.Concat(0, size, size), 0, factor.Value.Type));
             units.Add(new Factor(unit, $"{labels[first]}{fresh}"));
             labels[i] = fresh;
         }

@@ -65,6 +65,6 @@ static class FrontEndRules
         var minors = t.Gather(t.Gather(x, indices, rank - 2), indices, rank);
         long[] lead = [.. Enumerable.Range(0, rank - 2).Select(i => (long)i)];
         var determinants = t.Op("Det", t.Transpose(minors, [.. lead, rank - 2, rank, rank - 1, rank + 1]));
-        return t.ShapedLike(t.Mul(t.Mul(determinants, t.Const(TensorData.FromNumbers(x.Type, [size, size], signs))), scale), x);
+        return t.ShapedLike(t.Mul(t.Mul(determinants, t.Numbers(x.Type, [size, size], signs)), scale), x);
     }
 }

@@ -10,8 +10,8 @@ namespace GraphRewriter.Gradients;
 /// <param name="node">The node; its inputs and outputs may be used.</param>
 /// <param name="outputGradients">One per output; null where nothing depends on the output. At least one is not null.</param>
 /// <returns>
-/// One per input, null where the input carries no gradient (indices, shapes). Each is of the input's type and has the input's shape,
-/// or a shape that the input was broadcast to: the sweep sums it.
+/// One per input, null where the input carries no gradient (indices, shapes). Each is of the type that the tape computes the input's in, and has the input's
+/// shape, or a shape that the input was broadcast to: the sweep sums it.
 /// </returns>
 delegate Value?[] GradientFunction(Tape tape, Node node, IReadOnlyList<Value?> outputGradients);
 
@@ -105,11 +105,11 @@ static class Rule
         {
             var from = t.Nodes.Count;
             var y = definition(t, n);
-            var inputs = n.Inputs.Where(x => x is { IsFloat: true }).Select(x => x!).Distinct().ToList();
+            var inputs = n.Inputs.Where(x => x is { IsFloat: true }).Select(x => t.Operand(x!)).Distinct().ToList();
             var gradients = Differentiate.Through(t, t.Nodes[from..], [(y, dy)], inputs);
             // A value used in two places is one target; its gradient is stated once.
             var stated = new HashSet<Value>();
             // Where only steps lead from an input to the result, its gradient is zero almost everywhere.
-            return [.. n.Inputs.Select(x => x is { IsFloat: true } && stated.Add(x) ? gradients.GetValueOrDefault(x) ?? t.ZerosLike(x) : null)];
+            return [.. n.Inputs.Select(x => x is { IsFloat: true } && stated.Add(x) ? gradients.GetValueOrDefault(t.Operand(x)) ?? t.ZerosLike(x) : null)];
         });
 }

@@ -79,11 +79,11 @@ static class NormalizationRules
         return result;
     }
 
-    /// <summary>The statistics are taken in float32 at least (stash_type); outputs 1 and 2 are the mean and r, with kept axes.</summary>
+    /// <summary>Outputs 1 and 2 are the mean and r, with kept axes.</summary>
     static Value?[] LayerNormalization(Tape t, Node n, IReadOnlyList<Value?> dy)
     {
         var (x, scale) = (n.Inputs[0]!, n.Inputs[1]!);
-        var wide = t.Cast(x, StashType(x));
+        var wide = t.Operand(x);
         var first = (int)n.Int("axis", -1);
         if (first < 0) first += x.Rank;
         long[] axes = [.. Enumerable.Range(first, x.Rank - first).Select(a => (long)a)];
@@ -92,10 +92,9 @@ static class NormalizationRules
         Value? dx = null;
         if (dy[0] is { } given)
         {
-            var dz = t.CastLike(given, wide);
-            dx = s.Backward(t, t.Mul(dz, t.CastLike(scale, wide)));
-            result[1] = t.CastLike(t.Mul(dz, s.Normalized), scale);
-            if (n.Input(2) is { } bias) result[2] = t.CastLike(dz, bias);
+            dx = s.Backward(t, t.Mul(given, scale));
+            result[1] = t.Mul(given, s.Normalized);
+            if (n.Input(2) is not null) result[2] = given;
         }
         var count = t.CountOf(x, axes, wide);
         if (dy.Count > 1 && dy[1] is { } byMean)
@@ -108,7 +107,7 @@ static class NormalizationRules
             var each = t.Mul(t.Div(t.Mul(t.CastLike(byR, wide), t.Square(s.R)), count), s.Normalized);
             dx = dx is null ? t.Neg(each) : t.Sub(dx, each);
         }
-        result[0] = dx is null ? null : t.CastLike(dx, x);
+        result[0] = dx;
         return result;
     }
 
@@ -137,18 +136,15 @@ static class NormalizationRules
 
     static Value?[] GroupNormalization(Tape t, Node n, IReadOnlyList<Value?> dy)
     {
-        var (x, scale) = (n.Inputs[0]!, n.Inputs[1]!);
-        var type = StashType(x);
-        var given = t.Cast(dy[0]!, type);
-        var wide = t.Cast(x, type);
-        var grouped = t.Reshape(wide, 0, n.Int("num_groups"), -1);
+        var (x, scale, given) = (n.Inputs[0]!, n.Inputs[1]!, dy[0]!);
+        var grouped = t.Reshape(x, 0, n.Int("num_groups"), -1);
         var s = Statistics.Of(t, grouped, [2], n.Float("epsilon", 1e-5f));
-        var dz = t.Mul(given, PerChannel(t, t.Cast(scale, type), x));
+        var dz = t.Mul(given, PerChannel(t, scale, x));
         return
         [
-            t.CastLike(t.ReshapeLike(s.Backward(t, t.Reshape(dz, 0, n.Int("num_groups"), -1)), x), x),
-            t.CastLike(SumToChannels(t, t.Mul(given, t.ReshapeLike(s.Normalized, x))), scale),
-            t.CastLike(SumToChannels(t, given), n.Inputs[2]!),
+            t.ReshapeLike(s.Backward(t, t.Reshape(dz, 0, n.Int("num_groups"), -1)), x),
+            SumToChannels(t, t.Mul(given, t.ReshapeLike(s.Normalized, x))),
+            SumToChannels(t, given),
         ];
     }
 
@@ -199,8 +195,6 @@ static class NormalizationRules
         var pooled = t.Op("AveragePool", [Attribute.Of("kernel_shape", kernel), Attribute.Of("pads", pads), Attribute.Of("count_include_pad", 1L)], t.Unsqueeze(x, 1));
         return t.Squeeze(pooled, 1);
     }
-
-    static ElementType StashType(Value x) => x.Type == ElementType.Float64 ? ElementType.Float64 : ElementType.Float32;
 
     static long[] AllButChannels(Value x) => [0, .. Enumerable.Range(2, Math.Max(0, x.Rank - 2)).Select(a => (long)a)];
 

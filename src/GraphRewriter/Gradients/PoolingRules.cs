@@ -67,7 +67,7 @@ static class PoolingRules
     {
         if (CoversAll(x, dy, window)) return t.ExpandLike(dy, x);
         if (DenseSum(t, x, dy, window) is { } sum) return sum;
-        var ones = t.Const(TensorData.FromNumbers(dy.Type, [1, 1, .. window.Kernel], [.. Enumerable.Repeat(1.0, (int)window.KernelCount)]));
+        var ones = t.Numbers(dy.Type, [1, 1, .. window.Kernel], [.. Enumerable.Repeat(1.0, (int)window.KernelCount)]);
         var channels = t.Reshape(dy, t.Concat(0, t.Ints(-1, 1), Window.Sizes(t, dy, window.Rank)));
         return t.ReshapeLike(ConvolutionRules.Scattered(t, x, ones, channels, window, 1), x);
     }
@@ -99,7 +99,7 @@ static class PoolingRules
         if (perAxis.All(axis => axis.Distinct().Count() == 1)) return t.ScalarLike(perAxis.Aggregate(1.0, (product, axis) => product * axis[0]), dy);
         var shape = dy.Shape!.Skip(2).Select(d => d.Size).ToArray();
         var values = ConvolutionWeights.Grid(shape).Select(o => o.Select((position, axis) => (double)perAxis[axis][position]).Aggregate(1.0, (a, b) => a * b));
-        return t.Const(TensorData.FromNumbers(dy.Type, [1, 1, .. shape], [.. values]));
+        return t.Numbers(dy.Type, [1, 1, .. shape], [.. values]);
     }
 
     static long[] CountsAlong(Window window, int axis, long positions, long begin, long length)
@@ -115,7 +115,7 @@ static class PoolingRules
     static Value CountsAtRunTime(Tape t, Value dy, Window window, Value front, Value counted, Value behind)
     {
         var ones = t.Full(t.Concat(0, t.Ints(1, 1), counted), 1, dy.Type);
-        var kernel = t.Const(TensorData.FromNumbers(dy.Type, [1, 1, .. window.Kernel], [.. Enumerable.Repeat(1.0, (int)window.KernelCount)]));
+        var kernel = t.Numbers(dy.Type, [1, 1, .. window.Kernel], [.. Enumerable.Repeat(1.0, (int)window.KernelCount)]);
         return t.Op("Conv", [Attribute.Of("strides", window.Strides), Attribute.Of("dilations", window.Dilations)], Window.PadAxes(t, ones, front, behind), kernel);
     }
 

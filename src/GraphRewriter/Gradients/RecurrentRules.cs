@@ -32,7 +32,7 @@ static class RecurrentRules
         List<Node> definition = [.. t.Nodes.Skip(start)];
         var seeds = outputs.Zip(dy).Where(o => o.Second is not null).Select(o => (o.First, o.Second!)).ToList();
         var inputs = n.Inputs.Where(i => i is { IsFloat: true }).Select(i => i!).Distinct().ToList();
-        var gradients = Differentiate.Through(t, definition, seeds, inputs);
-        return [.. inputs.Where(gradients.ContainsKey).Select(i => (i, gradients[i]))];
+        var gradients = Differentiate.Through(t, definition, seeds, [.. inputs.Select(t.Operand)]);
+        return [.. inputs.Where(i => gradients.ContainsKey(t.Operand(i))).Select(i => (i, gradients[t.Operand(i)]))];
     }
 }

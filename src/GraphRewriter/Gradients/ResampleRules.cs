@@ -64,7 +64,7 @@ static class ResampleRules
     static Value Matrix(Tape t, Node n, Value x, int axis, int index, int count)
     {
         var size = t.DimOf(x, axis);
-        var unit = t.Op("EyeLike", [Attribute.Of("dtype", (long)x.Type)], t.Full(t.Concat(0, size, size), 0, x.Type));
+        var unit = t.Op("EyeLike", t.Full(t.Concat(0, size, size), 0, x.Type));
         var attributes = n.Attributes.Values.Where(a => KeptAttributes.Contains(a.Name, StringComparer.Ordinal)).ToArray();
         var region = n.Input(1) is { } roi && roi.Shape is not [{ Size: 0 }] && n.String("coordinate_transformation_mode", "half_pixel") is "tf_crop_and_resize" ? Region(t, roi, index, count) : null;
         if (n.Input(3) is { } sizes) return t.Op("Resize", attributes, unit, region, null, t.Concat(0, size, t.Slice(t.Cast(sizes, ElementType.Int64), 0, index, index + 1L)));
@@ -75,7 +75,7 @@ static class ResampleRules
     /// <summary>The part of an axis that is looked at, beside the whole of the unit matrix's rows: starts, then ends.</summary>
     static Value Region(Tape t, Value roi, int index, int count)
     {
-        var whole = t.Const(TensorData.FromNumbers(roi.Type, [2], [0, 1]));
+        var whole = t.Numbers(roi.Type, [2], [0, 1]);
         return t.Concat(0, t.Slice(whole, 0, 0, 1), t.Slice(roi, 0, index, index + 1L), t.Slice(whole, 0, 1, 2), t.Slice(roi, 0, index + count, index + count + 1L));
     }
 

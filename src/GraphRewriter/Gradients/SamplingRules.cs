@@ -26,7 +26,7 @@ static class SamplingRules
         var unit = new double[axes * (axes + 1)];
         for (var i = 0; i < axes; i++) unit[i * (axes + 2)] = 1;
         var size = t.Concat(0, t.Ints(1, 1), t.Slice(t.Cast(n.Inputs[1]!, ElementType.Int64), 0, 2, long.MaxValue));
-        var grid = t.Op("AffineGrid", [Attribute.Of("align_corners", n.Int("align_corners"))], t.Const(TensorData.FromNumbers(theta.Type, [1, axes, axes + 1], unit)), size);
+        var grid = t.Op("AffineGrid", [Attribute.Of("align_corners", n.Int("align_corners"))], t.Numbers(theta.Type, [1, axes, axes + 1], unit), size);
         var places = t.Reshape(grid, -1, axes);
         var basis = t.Concat(1, places, t.Full(t.Concat(0, t.DimOf(places, 0), t.Ints(1)), 1, theta.Type));
         return t.ShapedLike(t.MatMul(t.TransposeLast(t.Reshape(dy, 0, -1, axes)), basis), theta);
@@ -78,7 +78,7 @@ static class SamplingRules
         if (!isHalf) length = t.Max(length, t.ScalarLike(1, length));
         var fractions = Enumerable.Range(0, (int)(bins * samples)).Select(i => ((i / samples) + ((i % samples) + 0.5) / samples) / bins);
         // [regions, bins * samples]
-        var places = t.Add(start, t.Mul(length, t.Const(TensorData.FromNumbers(rois.Type, [1, bins * samples], [.. fractions]))));
+        var places = t.Add(start, t.Mul(length, t.Numbers(rois.Type, [1, bins * samples], [.. fractions])));
         var count = t.Cast(size, rois.Type);
         var isRead = t.And(t.GreaterOrEqual(places, t.ScalarLike(-1, places)), t.LessOrEqual(places, count));
         var inside = t.Min(t.Max(places, t.ScalarLike(0, places)), t.Sub(count, t.ScalarLike(1, count)));
@@ -108,7 +108,7 @@ static class SamplingRules
         Value Corner(int at) => t.Op("Floor", t.Add(t.Mul(t.Slice(rois, 1, at, at + 1), scale), 0.5));
         var start = Corner(column);
         var length = t.Max(t.Add(t.Sub(Corner(column + 2), start), 1), t.ScalarLike(1, start));
-        var number = t.Const(TensorData.FromNumbers(rois.Type, [1, bins], [.. Enumerable.Range(0, (int)bins).Select(i => (double)i)]));
+        var number = t.Numbers(rois.Type, [1, bins], [.. Enumerable.Range(0, (int)bins).Select(i => (double)i)]);
         var width = t.Div(length, bins);
         var first = t.Add(start, t.Op("Floor", t.Mul(number, width)));
         var end = t.Add(start, t.Op("Ceil", t.Mul(t.Add(number, 1), width)));
@@ -147,7 +147,7 @@ static class SamplingRules
         var kernel = ConvolutionWeights.Grid(window.Kernel).Select(k => (double)(k[axis] * window.Dilations[axis] - begins[axis])).ToArray();
         var along = t.Mul(t.Cast(t.Counting(t.Slice(positions, 0, axis, axis + 1)), type), window.Strides[axis]);
         var spread = t.Reshape(t.Expand(t.Reshape(along, axis == 0 ? [-1, 1] : [1, -1]), positions), 1, -1);
-        return t.Add(t.Const(TensorData.FromNumbers(type, [kernel.Length, 1], kernel)), spread);
+        return t.Add(t.Numbers(type, [kernel.Length, 1], kernel), spread);
     }
 
     /// <summary>For each element of the block the elements of dY that it was added to.</summary>

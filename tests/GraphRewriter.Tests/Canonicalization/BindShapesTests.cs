@@ -40,6 +40,14 @@ public class BindShapesTests
     }
 
     [Fact]
+    public void A_size_other_than_the_batch_that_the_user_frees_is_named()
+    {
+        var canonical = Canonicalizer.Run(TextGraph.Parse("opset 13\ninput x f32[1,3]\ny = Relu(x)\noutput y"), Shaped("x", new Dim(-1, "n"), new Dim(-1, "width")));
+
+        Assert.Equal(["x", "1", "3", "width"], Assert.Single(canonical.Notes, n => n.Contains("not checked", StringComparison.Ordinal)).Split(' ', '\'').Where(w => w is "x" or "0" or "1" or "3" or "n" or "width"));
+    }
+
+    [Fact]
     public void A_shape_that_does_not_fit_names_expected_and_given()
     {
         var problem = Assert.Throws<ModelException>(() => Canonicalizer.Run(TextGraph.Parse("opset 13\ninput x f32[1,3]\ny = Relu(x)\noutput y"), Shaped("x", 1, 4)));
@@ -100,6 +108,19 @@ public class BindShapesTests
         Assert.Equal([1L, 2, 6], kept.Model.Graph.Nodes[0].Inputs[1]!.Data!.ToInt64s());
         Assert.Equal([0L, 2, 6], bound.Model.Graph.Nodes[0].Inputs[1]!.Data!.ToInt64s());
         Assert.Equal(Shape.Of(5, 2, 6), bound.Model.Graph.Outputs[0].Shape);
+    }
+
+    [Theory]
+    [InlineData("r = Reshape(x, a)", "1 12", "n×12")]
+    [InlineData("r = Reshape(x, a)", "1 -1", "n×12")]
+    [InlineData("m = ReduceMean(x) axes=[0]\nr = Reshape(m, a)", "1 12", "1×12")]
+    public void A_symbol_in_the_place_of_the_files_batch_size_stays_one_where_samples_stay_apart(string nodes, string target, string shape)
+    {
+        var canonical = Canonicalizer.Run(TextGraph.Parse($"opset 13\ninput x f32[1,3,4]\nconst a i64[2] = {target}\n{nodes}\noutput r"), Shaped("x", new Dim(-1, "n"), 3, 4) with { KeepDynamic = true });
+
+        Assert.Equal(shape, canonical.Model.Graph.Outputs[0].Shape!.ToString());
+        Assert.Equal(shape[0] == 'n' ? (BatchKind.Free, -1L) : (BatchKind.Fixed, 1L), (canonical.Batch.Kind, canonical.Batch.Size));
+        Assert.Equal(shape[0] == 'n' ? "n×3×4" : "1×3×4", canonical.Model.Graph.Inputs[0].Shape!.ToString());
     }
 
     [Theory]
