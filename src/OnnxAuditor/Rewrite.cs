@@ -3,6 +3,7 @@ using GraphRewriter.Canonicalization;
 using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
+using GraphRewriter.PerSample;
 using GraphRewriter.Serialization;
 using OnnxAuditor.Measurement;
 
@@ -20,6 +21,17 @@ enum GradientTargets
     Inputs = 2,
     /// <summary>The exposed activations; all of them where none were asked for.</summary>
     Activations = 4,
+}
+
+/// <summary>What a rewritten graph gives of the gradients of single samples.</summary>
+enum PerSampleOutputs
+{
+    /// <summary>Nothing.</summary>
+    None,
+    /// <summary>The gradients of the trainable parameters, one a sample.</summary>
+    Gradients,
+    /// <summary>Their Gram matrix over all parameters.</summary>
+    Gram,
 }
 
 /// <summary>What to add to a graph.</summary>
@@ -40,7 +52,10 @@ sealed record RewriteOptions
     /// <summary>Input shapes given by the user, by input name; symbols stay dynamic.</summary>
     public IReadOnlyDictionary<string, Shape> Shapes { get; init; } = new Dictionary<string, Shape>(StringComparer.Ordinal);
 
-    /// <summary>Which statistics BatchNormalization uses.</summary>
+    /// <summary>What to give of the gradients of single samples.</summary>
+    public PerSampleOutputs PerSample { get; init; }
+
+    /// <summary>Which statistics BatchNormalization uses; those of the batch are each sample's own where gradients of single samples are asked for.</summary>
     public NormStatistics Statistics { get; init; }
 
     /// <summary>The output that the loss is attached to; null for all float outputs.</summary>
@@ -97,12 +112,25 @@ static class Rewrite
         if (options.Activations is not null) graph.Outputs.AddRange(activations.Except(outputs));
         using (new UnknownContents(canonical.Parameters))
         {
-            if (options.Statistics == NormStatistics.Batch) SetNormStatistics.Batch(graph);
-            else SetNormStatistics.Frozen(graph);
-            var missing = options is { Loss: null, Gradients: GradientTargets.None, HessianVector: false } ? [] : AddLossAndGradients(canonical, options, outputs, activations, notes);
+            var samples = SetStatistics(canonical, options);
+            var missing = options is { Loss: null, Gradients: GradientTargets.None, HessianVector: false, PerSample: PerSampleOutputs.None }
+                ? [] : AddLossAndGradients(canonical, options, outputs, activations, samples, notes);
             RemoveDeadCode.Apply(graph);
             return new(canonical.Model, notes, missing);
         }
+    }
+
+    /// <summary>Sets the statistics; returns where values count samples where that is needed.</summary>
+    static SampleAxes? SetStatistics(CanonicalModel canonical, RewriteOptions options)
+    {
+        if (options.PerSample != PerSampleOutputs.None)
+        {
+            return PrepareSamples.Run(canonical.Model, canonical.Batch, options.Statistics == NormStatistics.Batch ? SampleStatistics.Alone : SampleStatistics.Frozen, out var objection)
+                ?? throw new UsageException($"The samples of a batch cannot be told apart in this model: {objection}. --per-sample needs that; --gradients at a batch of 1 gives each sample's gradients in a run of its own.");
+        }
+        if (options.Statistics == NormStatistics.Batch) SetNormStatistics.Batch(canonical.Model.Graph);
+        else SetNormStatistics.Frozen(canonical.Model.Graph);
+        return null;
     }
 
     /// <summary>The float values whose name, or whose node's name, matches; those of subgraphs cannot be outputs, and what a pass put between them is no activation.</summary>
@@ -113,7 +141,7 @@ static class Rewrite
         return found.Count > 0 ? found : throw new UsageException($"No activation matches '{pattern}'; nodes are named like '{graph.Nodes.FirstOrDefault()?.LogicalName}'.");
     }
 
-    static List<string> AddLossAndGradients(CanonicalModel canonical, RewriteOptions options, List<Value> outputs, List<Value> activations, List<string> notes)
+    static List<string> AddLossAndGradients(CanonicalModel canonical, RewriteOptions options, List<Value> outputs, List<Value> activations, SampleAxes? samples, List<string> notes)
     {
         var graph = canonical.Model.Graph;
         var inputs = graph.Inputs.Where(i => i.IsFloat).ToList();
@@ -128,15 +156,16 @@ static class Rewrite
         var tape = new Tape(names);
         Expose(tape, graph, attached.Loss, lossName);
         notes.AddRange(attached.Terms.Select(t => $"loss: {t.Kind} on '{t.AttachedTo.Name}'{(t.Stripped is { } head ? $", in front of {head}" : "")}{(t.Target is { } target ? $", target input '{target.Name}'" : "")}"));
+        var missing = samples is null ? [] : AddPerSample(canonical, options, samples, attached, tape, names, notes);
         if (targets.Count + curved.Count == 0)
         {
             tape.AppendTo(graph);
-            return [];
+            return missing;
         }
 
         var first = Differentiate.Run(graph, attached.Loss, [.. targets.Concat(curved).Select(t => t.Value).Distinct()], names);
         notes.AddRange(first.Blocked.Select(b => $"no gradient through {b.Node}: {b.Reason}"));
-        var missing = ExposeAll(tape, graph, "gradients", targets, first.Gradients, notes);
+        missing.AddRange(ExposeAll(tape, graph, "gradients", targets, first.Gradients, notes));
         if (curved.Count > 0)
         {
             var second = HessianVectorProduct.Emit(graph, first, [.. curved.Select(t => (t.Name, t.Value))], names);
@@ -146,6 +175,25 @@ static class Rewrite
         }
         tape.AppendTo(graph);
         return missing;
+    }
+
+    static List<string> AddPerSample(CanonicalModel canonical, RewriteOptions options, SampleAxes samples, AttachedLoss attached, Tape tape, NameScope names, List<string> notes)
+    {
+        var graph = canonical.Model.Graph;
+        var targets = Targets(canonical, GradientTargets.Weights, [], []).Select(t => (t.Name, Output: names.Fresh($"per_sample_grad/{t.Name}"), t.Value)).ToList();
+        Value[] parameters = [.. targets.Select(t => t.Value)];
+        var isMean = attached.Terms.All(t => t.Kind != LossKind.Sum);
+        if (options.PerSample == PerSampleOutputs.Gradients)
+        {
+            var each = PerSampleGradients.Run(graph, samples, attached.Loss, isMean, parameters, names);
+            notes.AddRange(each.Refused.Values.Distinct(StringComparer.Ordinal).Select(why => $"no gradient of single samples: {why}"));
+            return ExposeAll(tape, graph, "gradients of single samples", targets, each.Gradients, notes);
+        }
+        var gram = PerSampleGradients.Gram(graph, samples, attached.Loss, isMean, parameters, names);
+        if (gram.Matrix is { } matrix) Expose(tape, graph, matrix, names.Fresh("per_sample_gram"));
+        notes.AddRange(gram.Refused.Values.Distinct(StringComparer.Ordinal).Select(why => $"not in the Gram matrix: {why}"));
+        notes.Add($"Gram matrix over {gram.Counted.Count} of {parameters.Length} parameters");
+        return [.. targets.Where(t => !gram.Counted.Contains(t.Value)).Select(t => t.Name)];
     }
 
     /// <summary>Makes what was found for each target an output; returns the names of those for which nothing was.</summary>

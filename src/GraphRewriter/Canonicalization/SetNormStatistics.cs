@@ -46,7 +46,7 @@ public static class SetNormStatistics
             if (!node.Is("BatchNormalization")) continue;
             tape.Origin = node.LogicalName;
             tape.Prefix = node.LogicalName + "/";
-var y = tape.Stored(Normalize(tape, node.Inputs[0]!, node.Inputs[1]!, node.Inputs[2]!, node.Float("epsilon", 1e-5f), firstAxis), node.Inputs[0]!.Type);
+            var y = tape.Stored(Normalize(tape, node.Inputs[0]!, node.Inputs[1]!, node.Inputs[2]!, node.Float("epsilon", 1e-5f), firstAxis), node.Inputs[0]!.Type);
             // The layer keeps its output, so that whoever holds it (a probe, a report) still finds it.
             var output = node.Output;
             node.SetOutput(0, null);

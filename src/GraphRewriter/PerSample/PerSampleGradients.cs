@@ -36,7 +36,7 @@ public static class PerSampleGradients
     public static PerSampleResult Run(Graph graph, SampleAxes samples, Value loss, bool isMean, IReadOnlyCollection<Value> parameters, NameScope names)
     {
         var (tape, back) = Sweep(graph, samples, loss, isMean, parameters, names);
-        var gradients = parameters.Distinct().Where(back.Reached).ToDictionary(p => p, p => back.Gradient(p));
+        var gradients = parameters.Distinct().Where(back.Reached).ToDictionary(p => p, p => tape.Stored(back.Gradient(p), p.Type));
         return new PerSampleResult(Finished(graph, tape, gradients), back.RefusedOf(parameters), back.Blocked);
     }
 
@@ -62,7 +62,7 @@ public static class PerSampleGradients
     {
         NameDimensions.Apply(graph);
         var split = WeightSplit.Of(samples, parameters);
-        var tape = new Tape(names) { Prefix = "grad/" };
+        var tape = new Tape(names) { Prefix = "grad/", Widens = true };
         var (input, axis) = samples.Input;
         var one = tape.FullLike(loss, 1);
         var seed = isMean ? tape.Mul(one, tape.CountOf(input, [axis], loss)) : one;

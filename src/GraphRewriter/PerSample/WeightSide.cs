@@ -41,7 +41,7 @@ static class WeightSide
             case "Identity":
                 return dy;
             case "Cast":
-                return t.CastLike(dy, x);
+                return t.Cast(dy, t.Computed(x.Type));
             case "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze":
                 return t.SamplesLike(dy, x);
             case "Transpose":

@@ -18,6 +18,7 @@ static class CommandLine
     [
         ("rewrite", "--activations", "*"),
         ("rewrite", "--gradients", "weights"),
+        ("rewrite", "--per-sample", "gradients"),
         ("rewrite", "--loss", "auto"),
     ];
 

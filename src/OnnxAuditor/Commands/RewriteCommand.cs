@@ -12,6 +12,12 @@ static class RewriteCommand
         ["activations"] = GradientTargets.Activations,
     };
 
+    static readonly Dictionary<string, PerSampleOutputs> PerSampleKinds = new(StringComparer.Ordinal)
+    {
+        ["gradients"] = PerSampleOutputs.Gradients,
+        ["gram"] = PerSampleOutputs.Gram,
+    };
+
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
     {
@@ -20,6 +26,7 @@ static class RewriteCommand
         var activations = OptionValues.Of<string>("--activations", "=PATTERN", "Make activations outputs, those whose node or tensor name matches the pattern (* and ?); all without one", text => text);
         var gradients = OptionValues.List("--gradients", "=LIST", "Make gradients of the loss outputs: weights, inputs, activations; of the weights without a list", Target);
         var hessian = new Option<bool>("--hessian-vector") { Description = "Make products of the loss's Hessian by the weights with vectors (inputs v/NAME) outputs (hvp/NAME)" };
+        var perSample = OptionValues.Of<string>("--per-sample", "=KIND", "Make the gradients of the loss by the weights for each sample alone outputs (per_sample_grad/NAME), or with gram their Gram matrix", PerSampleKind);
         var loss = OptionValues.Of<string>("--loss", "=KIND", $"Make the loss an output, and its targets inputs: {string.Join(", ", AuditOptionSet.Losses.Keys)}; auto without a kind", Loss);
         var canonical = new Option<bool>("--canonical") { Description = "Write the canonical form: one opset, functions inlined, branches resolved; anything else asked for implies it" };
         var shape = OptionValues.List("--shape", "NAME=SHAPE", "Shape of an input, such as image=1x3x224x224; symbols stay dynamic; may be repeated", OptionValues.InputShape, splits: false);
@@ -28,7 +35,7 @@ static class RewriteCommand
         var quiet = new Option<bool>("--quiet", "-q") { Description = "Write nothing but errors" };
         var command = new Command("rewrite", "Writes a model with activations, gradients or a loss as further outputs, in standard ONNX operators only.")
         {
-            input, output, activations, gradients, hessian, loss, canonical, shape, statistics, target, quiet,
+            input, output, activations, gradients, perSample, hessian, loss, canonical, shape, statistics, target, quiet,
         };
         command.SetAction((result, cancellation) =>
         {
@@ -37,13 +44,14 @@ static class RewriteCommand
                 Activations = result.GetValue(activations),
                 Gradients = (result.GetValue(gradients) ?? []).Aggregate(GradientTargets.None, (a, b) => a | b),
                 HessianVector = result.GetValue(hessian),
+                PerSample = result.GetValue(perSample) is { } each ? PerSampleKinds[each] : PerSampleOutputs.None,
                 Loss = result.GetValue(loss) is { } kind ? AuditOptionSet.Losses[kind] : null,
                 Shapes = AuditOptionSet.Unique(result.GetValue(shape) ?? []),
                 Statistics = AuditOptionSet.StatisticsByName[result.GetRequiredValue(statistics)],
                 Target = result.GetValue(target),
             };
-            if (request is { Activations: null, Gradients: GradientTargets.None, HessianVector: false, Loss: null } && !result.GetValue(canonical))
-                throw new UsageException("say what to write: --activations, --gradients, --hessian-vector, --loss or --canonical.");
+            if (request is { Activations: null, Gradients: GradientTargets.None, PerSample: PerSampleOutputs.None, HessianVector: false, Loss: null } && !result.GetValue(canonical))
+                throw new UsageException("say what to write: --activations, --gradients, --per-sample, --hessian-vector, --loss or --canonical.");
             var rewritten = Rewrite.Run(result.GetRequiredValue(input), result.GetRequiredValue(output), request, cancellation);
             if (!result.GetValue(quiet))
                 foreach (var note in rewritten.Notes) terminal.Error.WriteLine(note);
@@ -56,6 +64,10 @@ static class RewriteCommand
     static GradientTargets Target(string text) => Targets.TryGetValue(text, out var target)
         ? target
         : throw new UsageException($"'{text}' has no gradients{Nearest.Suggestion(text, Targets.Keys)} Allowed: {string.Join(", ", Targets.Keys)}.");
+
+    static string PerSampleKind(string text) => PerSampleKinds.ContainsKey(text)
+        ? text
+        : throw new UsageException($"'{text}' is nothing that is had for each sample{Nearest.Suggestion(text, PerSampleKinds.Keys)} Allowed: {string.Join(", ", PerSampleKinds.Keys)}.");
 
     static string Loss(string text) => AuditOptionSet.Losses.ContainsKey(text)
         ? text
