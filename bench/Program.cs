@@ -7,4 +7,5 @@ return new RootCommand("Measures what the program costs. Every figure is relativ
     AuditCostVerb.Create(),
     OperatorsVerb.Create(),
     ProfileVerb.Create(),
+    PerSampleVerb.Create(),
 }.Parse(args).Invoke();

@@ -118,6 +118,75 @@ public sealed class RewriteTests : IDisposable
         Assert.Throws<UsageException>(() => Rewrite.Apply(source, new RewriteOptions { Activations = "nothing*" }));
     }
 
+    [Theory]
+    [InlineData("residual_cnn.onnx", "frozen")]
+    [InlineData("residual_cnn.onnx", "batch")]
+    [InlineData("transformer.onnx", "frozen")]
+    public void Gradients_of_single_samples_are_those_of_batches_of_one_at_every_batch_size(string model, string statistics)
+    {
+        var (together, alone) = (Path.Combine(folder, "together.onnx"), Path.Combine(folder, "alone.onnx"));
+        var (code, _, error) = CommandRun.Of("rewrite", Checkout.Path("models", model), together, "--per-sample", "--norm-stats", statistics);
+        Assert.True(code == 0, error);
+        Assert.Equal(0, CommandRun.Of("rewrite", Checkout.Path("models", model), alone, "--gradients", "--norm-stats", statistics).Code);
+        using var all = new InferenceSession(together);
+        using var one = new InferenceSession(alone);
+        foreach (var batch in (int[])[2, 5])
+        {
+            var feeds = Feeds(all, batch: batch);
+            var rows = Run(all, feeds);
+            for (var i = 0; i < batch; i++)
+            {
+                var single = Run(one, feeds.ToDictionary(f => f.Key, f => Row(f.Value, i, batch), StringComparer.Ordinal));
+                foreach (var (name, expected) in single.Where(s => s.Key.StartsWith("grad/", StringComparison.Ordinal)))
+                {
+                    var row = rows[$"per_sample_{name}"].AsSpan(i * expected.Length, expected.Length);
+                    var largest = expected.Max(Math.Abs);
+                    for (var k = 0; k < expected.Length; k++) Assert.True(Math.Abs(expected[k] - row[k]) <= 1e-4 * largest + 1e-6, $"{name}, sample {i}, entry {k}: {row[k]}, alone {expected[k]}");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void The_Gram_matrix_holds_the_products_of_the_gradients()
+    {
+        var (rows, products) = (Path.Combine(folder, "rows.onnx"), Path.Combine(folder, "gram.onnx"));
+        Assert.Equal(0, CommandRun.Of("rewrite", Checkout.Path("models", "residual_cnn.onnx"), rows, "--per-sample").Code);
+        var (code, _, error) = CommandRun.Of("rewrite", Checkout.Path("models", "residual_cnn.onnx"), products, "--per-sample=gram");
+        Assert.Equal((0, true), (code, error.Contains("Gram matrix over 29 of 29 parameters", StringComparison.Ordinal)));
+        using var first = new InferenceSession(rows);
+        using var second = new InferenceSession(products);
+        const int Batch = 4;
+        var gradients = Run(first, Feeds(first, batch: Batch)).Where(r => r.Key.StartsWith("per_sample_grad/", StringComparison.Ordinal)).ToList();
+        var gram = Run(second, Feeds(second, batch: Batch))["per_sample_gram"];
+        Assert.Equal(Batch * Batch, gram.Length);
+        for (var i = 0; i < Batch; i++)
+            for (var j = 0; j < Batch; j++)
+            {
+                var expected = gradients.Sum(g => Enumerable.Range(0, g.Value.Length / Batch).Sum(k => (double)g.Value[i * (g.Value.Length / Batch) + k] * g.Value[j * (g.Value.Length / Batch) + k]));
+                Assert.Equal(expected, gram[i * Batch + j], 1e-4 * gram.Max(Math.Abs));
+            }
+    }
+
+    [Fact]
+    public void Samples_that_meet_have_no_gradients_of_their_own()
+    {
+        var model = Path.Combine(folder, "mixing.onnx");
+        GraphRewriter.Serialization.OnnxWriter.Write(TextGraph.Parse("""
+            opset 17
+            input x f32[N,3]
+            const w f32[3,2] = seeded
+            m = ReduceMean(x) axes=[0] keepdims=1
+            d = Sub(x, m)
+            y = MatMul(d, w)
+            output y
+            """), model);
+        var (code, _, error) = CommandRun.Of("rewrite", model, Path.Combine(folder, "out.onnx"), "--per-sample");
+        Assert.Equal(2, code);
+        Assert.Contains("ReduceMean", error, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(folder, "out.onnx")));
+    }
+
     [Fact]
     public void What_cannot_be_given_is_told_and_is_no_success()
     {
@@ -179,6 +248,14 @@ public sealed class RewriteTests : IDisposable
         }
         return feeds;
     }
+
+    /// <summary>One of the rows of a tensor whose first axis has as many as there are samples.</summary>
+    static NamedOnnxValue Row(NamedOnnxValue value, int row, int rows) => value.Value switch
+    {
+        DenseTensor<float> t => NamedOnnxValue.CreateFromTensor(value.Name, new DenseTensor<float>(t.Buffer.Slice(row * ((int)t.Length / rows), (int)t.Length / rows), [1, .. t.Dimensions[1..]])),
+        DenseTensor<long> t => NamedOnnxValue.CreateFromTensor(value.Name, new DenseTensor<long>(t.Buffer.Slice(row * ((int)t.Length / rows), (int)t.Length / rows), [1, .. t.Dimensions[1..]])),
+        _ => throw new ArgumentException($"{value.Name} is no tensor of floats or int64.", nameof(value)),
+    };
 
     static Dictionary<string, float[]> Run(InferenceSession session, Dictionary<string, NamedOnnxValue> feeds)
     {

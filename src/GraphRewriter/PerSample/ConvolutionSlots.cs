@@ -1,4 +1,3 @@
-using GraphRewriter.Canonicalization;
 using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;

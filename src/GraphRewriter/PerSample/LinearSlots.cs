@@ -1,8 +1,6 @@
-using GraphRewriter.Canonicalization;
 using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
-using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.PerSample;
 

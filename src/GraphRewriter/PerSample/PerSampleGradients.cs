@@ -2,7 +2,6 @@ using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Inference;
 using GraphRewriter.Ir;
-using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.PerSample;
 

@@ -45,10 +45,10 @@ public sealed class SampleAxes
         var proof = new BatchProof(new PassContext(copy, new CanonicalOptions()), copy.Graph, axes, batch.Size);
         objection = proof.Run(out _);
         if (objection is not null) return null;
-        var places = new Dictionary<Value, BatchPlace>();
+        var found = new Dictionary<Value, BatchPlace>();
         foreach (var (value, image) in map)
-            if (BatchPlace.Of(image) is { } place || proof.Repeated.TryGetValue(image, out place)) places[value] = place;
-        return new SampleAxes(places, [.. model.Graph.Nodes], (counting[0], batch.Axes[counting[0].Name]));
+            if (BatchPlace.Of(image) is { } place || proof.Repeated.TryGetValue(image, out place)) found[value] = place;
+        return new SampleAxes(found, [.. model.Graph.Nodes], (counting[0], batch.Axes[counting[0].Name]));
     }
 
     /// <summary>Where a value counts samples; null where it holds the same for all.</summary>

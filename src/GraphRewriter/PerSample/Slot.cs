@@ -1,6 +1,5 @@
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Emission;
-using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 
 namespace GraphRewriter.PerSample;

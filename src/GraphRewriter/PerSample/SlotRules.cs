@@ -1,9 +1,7 @@
 using System.Collections.Frozen;
-using GraphRewriter.Canonicalization;
 using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
-using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.PerSample;
 

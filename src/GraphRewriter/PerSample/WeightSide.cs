@@ -1,7 +1,6 @@
 using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
-using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.PerSample;
 

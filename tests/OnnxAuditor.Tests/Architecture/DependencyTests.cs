@@ -19,7 +19,7 @@ public class DependencyTests
         ["GraphRewriter.Emission"] = ["GraphRewriter.Ir", "GraphRewriter.Inference"],
         ["GraphRewriter.Canonicalization"] = ["GraphRewriter.Ir", "GraphRewriter.Inference", "GraphRewriter.Emission"],
         ["GraphRewriter.Gradients"] = ["GraphRewriter.Ir", "GraphRewriter.Inference", "GraphRewriter.Emission"],
-        ["GraphRewriter.PerSample"] = ["GraphRewriter.Ir", "GraphRewriter.Inference", "GraphRewriter.Emission", "GraphRewriter.Gradients"],
+        ["GraphRewriter.PerSample"] = ["GraphRewriter.Ir", "GraphRewriter.Inference", "GraphRewriter.Emission", "GraphRewriter.Gradients", "GraphRewriter.Canonicalization"],
         ["GraphRewriter.Probes"] = ["GraphRewriter.Ir", "GraphRewriter.Inference", "GraphRewriter.Emission", "GraphRewriter.Gradients"],
         ["OnnxAuditor.UsageException"] = [],
         ["OnnxAuditor.Numerics"] = ["GraphRewriter.Ir", "OnnxAuditor.UsageException"],
