@@ -2,6 +2,7 @@ using GraphRewriter.Canonicalization;
 using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
+using GraphRewriter.PerSample;
 using GraphRewriter.Probes;
 
 namespace OnnxAuditor.Measurement;
@@ -35,6 +36,10 @@ enum ProbeKind
     GradientNonZeros,
     /// <summary>A parameter's gradient itself, where it is small or several runs are merged.</summary>
     Gradient,
+    /// <summary>The gradients of single samples by a parameter: [n, …], or of one sample in the parameter's shape.</summary>
+    SampleGradient,
+    /// <summary>The Gram matrix of the gradients of single samples.</summary>
+    SampleGram,
     /// <summary>A model output.</summary>
     Output,
     /// <summary>The loss.</summary>
@@ -84,6 +89,12 @@ sealed class InstrumentedGraph
     /// <summary>Why no loss could be attached; null where one was or none was asked for.</summary>
     public string? LossFailure { get; private set; }
 
+    /// <summary>Why the samples of a batch cannot be told apart though the protocol needs that; null where they can. The graph then is of no use.</summary>
+    public string? SamplesMeet { get; private set; }
+
+    /// <summary>The parameters whose gradients the Gram matrix counts, and why others are not counted.</summary>
+    public (IReadOnlyList<Parameter> Counted, string? Failure) Gram { get; private set; } = ([], null);
+
     /// <summary>What the reverse sweep found; null without a loss.</summary>
     public DifferentiationResult? Differentiation { get; private set; }
 
@@ -103,13 +114,15 @@ sealed class InstrumentedGraph
         var map = new Dictionary<Value, Value>();
         var model = source.Model.Copy(map);
         var graph = model.Graph;
-        if (protocol.Statistics == NormStatistics.Batch) SetNormStatistics.Batch(graph);
-        else SetNormStatistics.Frozen(graph);
-        RemoveDropout.Apply(graph);
-        var result = new InstrumentedGraph(model, merge, scaled) { Layers = layers, ForwardNodes = graph.Nodes.Count };
+        var result = new InstrumentedGraph(model, merge, scaled) { Layers = layers };
+        var samples = result.SetStatistics(source, protocol);
+        if (result.SamplesMeet is not null) return result;
+        result.ForwardNodes = graph.Nodes.Count;
         var names = new NameScope(graph);
         var outputs = graph.Outputs.ToList();
-        if (protocol.NeedsGradients) result.Differentiate(source, layers, protocol, target, map, names);
+        if (protocol.NeedsLoss) result.Attach(protocol, target, names);
+        if (protocol.NeedsGradients && result.Loss is not null) result.Differentiate(source, layers, protocol, map, names);
+        if (protocol.Probes.HasFlag(Measurement.Probes.SampleGram) && result.Loss is not null) result.ProbeSamples(source, samples, map, names);
         var tape = new Tape(names) { Prefix = "probe/" };
         for (var i = 0; i < layers.Count; i++) result.ProbeLayer(tape, i, map[layers[i].Output], protocol.Probes);
         result.ProbeParameters(tape, source.Parameters, map, protocol.Probes);
@@ -124,7 +137,25 @@ sealed class InstrumentedGraph
         return result;
     }
 
-    void Differentiate(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, Dictionary<Value, Value> map, NameScope names)
+    /// <summary>Sets the statistics and takes dropout out; returns where values count samples where samples must not meet. A batch of one needs no such places.</summary>
+    SampleAxes? SetStatistics(CanonicalModel source, Protocol protocol)
+    {
+        var graph = Model.Graph;
+        var isOne = source.Batch.Kind == BatchKind.None || source.Batch.Size == 1;
+        if (protocol.KeepsSamplesApart && !isOne)
+        {
+            if (protocol.Statistics == NormStatistics.Batch) throw new ArgumentException("Samples meet in the statistics of the batch.", nameof(protocol));
+            var samples = PrepareSamples.Run(Model, source.Batch, protocol.Statistics == NormStatistics.Alone ? SampleStatistics.Alone : SampleStatistics.Frozen, out var objection);
+            SamplesMeet = objection;
+            return samples;
+        }
+        if (protocol.Statistics == NormStatistics.Frozen) SetNormStatistics.Frozen(graph);
+        else SetNormStatistics.Batch(graph);
+        RemoveDropout.Apply(graph);
+        return null;
+    }
+
+    void Attach(Protocol protocol, string? target, NameScope names)
     {
         var graph = Model.Graph;
         try
@@ -136,12 +167,48 @@ sealed class InstrumentedGraph
         catch (ModelException e)
         {
             LossFailure = e.Message;
-            return;
         }
+    }
+
+    void Differentiate(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, Dictionary<Value, Value> map, NameScope names)
+    {
         var targets = new List<Value>();
         targets.AddRange(source.Parameters.Where(p => p.Trainable).Select(p => map[p.Value]));
         if (protocol.Probes.HasFlag(Measurement.Probes.ActivationGradients)) targets.AddRange(layers.Select(l => map[l.Output]));
-        Differentiation = GraphRewriter.Gradients.Differentiate.Run(graph, Loss.Loss, [.. targets.Distinct()], names);
+        Differentiation = GraphRewriter.Gradients.Differentiate.Run(Model.Graph, Loss!.Loss, [.. targets.Distinct()], names);
+    }
+
+    /// <summary>
+    /// The Gram matrix, or, where several runs are merged or squares left the range of float32, the gradients it is made of.
+    /// </summary>
+    void ProbeSamples(CanonicalModel source, SampleAxes? samples, Dictionary<Value, Value> map, NameScope names)
+    {
+        var chosen = source.Parameters.Where(p => p.Trainable && p.Role is ParameterRole.ConvolutionWeight or ParameterRole.LinearWeight).ToList();
+        Value[] values = [.. chosen.Select(p => map[p.Value])];
+        var isMean = Loss!.Terms.All(t => t.Kind != LossKind.Sum);
+        IReadOnlyDictionary<Value, string> refused = new Dictionary<Value, string>();
+        if (samples is not null && !merge && !scaled)
+        {
+            var gram = PerSampleGradients.Gram(Model.Graph, samples, Loss.Loss, isMean, values, names);
+            if (gram.Matrix is { } matrix) Add(ProbeKind.SampleGram, 0, matrix);
+            refused = gram.Refused;
+            Gram = ([.. chosen.Where(p => gram.Counted.Contains(map[p.Value]))], null);
+        }
+        else
+        {
+            IReadOnlyDictionary<Value, Value> gradients;
+            if (samples is null) gradients = GraphRewriter.Gradients.Differentiate.Run(Model.Graph, Loss.Loss, values, names).Gradients;
+            else
+            {
+                var each = PerSampleGradients.Run(Model.Graph, samples, Loss.Loss, isMean, values, names);
+                (gradients, refused) = (each.Gradients, each.Refused);
+            }
+            for (var i = 0; i < source.Parameters.Count; i++)
+                if (chosen.Contains(source.Parameters[i]) && gradients.TryGetValue(map[source.Parameters[i].Value], out var gradient)) Add(ProbeKind.SampleGradient, i, gradient, ofParameter: true);
+            Gram = ([.. chosen.Where(p => gradients.ContainsKey(map[p.Value]))], null);
+        }
+        var why = refused.Count > 0 ? string.Join("; ", refused.Values.Distinct(StringComparer.Ordinal)) : null;
+        Gram = (Gram.Counted, Gram.Counted.Count == 0 ? why ?? "no gradient reaches a convolution or linear weight" : why);
     }
 
     void ProbeLayer(Tape tape, int index, Value x, Probes wanted)

@@ -103,6 +103,13 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             var key = (model.Batch.Size, runs > 1, scaled, protocol.Statistics, protocol.Loss, protocol.Probes, feed);
             if (session is { } kept && kept.Key == key) return (model, runs, kept.Graph, kept.Executor);
             var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge: runs > 1, scaled);
+            if (graph.SamplesMeet is { } objection)
+            {
+                // Samples that cannot be told apart go through one by one.
+                if (model.Batch.Kind != BatchKind.Free || batch == 1) throw new ModelException(ModelProblem.Unsupported, $"The samples of a batch cannot be told apart, and its size cannot be changed to one: {objection}.");
+                batch = 2;
+                continue;
+            }
             if (graph.Model.Graph.Outputs.Count == 0) throw new ModelException(ModelProblem.Unsupported, "No layer, loss or output has a known shape, so there is nothing to measure. --shape may give what is missing.");
             var needed = MemoryEstimate.PeakBytes(graph.Model.Graph);
             if (needed > (settings.MaxMemory ?? SplitAbove) && model.Batch.Kind == BatchKind.Free && batch > 1 && model.Batch.Size == batch) continue;

@@ -49,7 +49,18 @@ sealed record ModelMeasurement(
     BackwardCoverage? Differentiation,
     string? FirstNonFinite,
     string? FirstNonFiniteGradient,
-    string? Failure);
+    string? Failure)
+{
+    /// <summary>The products of the gradients of single samples; null where they were not asked for.</summary>
+    public SampleGram? Gram { get; init; }
+}
+
+/// <summary>The Gram matrix of the gradients gᵢ of single samples by convolution and linear weights.</summary>
+/// <param name="Samples">The number n of samples.</param>
+/// <param name="Matrix">⟨gᵢ, gⱼ⟩, row-major [n, n]; null where there is none.</param>
+/// <param name="Counted">The parameters counted.</param>
+/// <param name="Failure">Why there is no matrix, or why parameters are not counted; null where all are.</param>
+sealed record SampleGram(int Samples, double[]? Matrix, IReadOnlyList<Parameter> Counted, string? Failure);
 
 /// <summary>The loss in words.</summary>
 /// <param name="Loss">The loss and its targets, or why there is none.</param>

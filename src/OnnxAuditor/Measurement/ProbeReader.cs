@@ -13,6 +13,7 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
     readonly Dictionary<(ProbeKind, int, bool), double[]> sums = [];
     readonly Dictionary<int, ChannelSums> covariances = [];
     readonly Dictionary<int, List<TensorData>> outputs = [];
+    readonly GramSums gram = new();
     int runs;
 
     /// <summary>Takes in the outputs of one run.</summary>
@@ -29,6 +30,8 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
                 outputs.TryAdd(index, []);
                 outputs[index].Add(data);
             }
+            else if (kind == ProbeKind.SampleGram) gram.Take(data.ToDoubles());
+            else if (kind == ProbeKind.SampleGradient) gram.Take(data, parameters[index]);
             else if (kind is ProbeKind.Covariance or ProbeKind.Scatter) MergeCovariance(kind, index, data.ToDoubles(), read[(ProbeKind.ChannelMean, index, false)].ToDoubles(), ScaleOf(read, ProbeKind.Scale, index, false));
             else if (kind is ProbeKind.Sums or ProbeKind.GradientSums) Merge((kind, index, ofParameter), Unscaled(data.ToDoubles(), ScaleOf(read, kind == ProbeKind.Sums ? ProbeKind.Scale : ProbeKind.GradientScale, index, ofParameter)));
             else if (kind is ProbeKind.NonZeros or ProbeKind.GradientNonZeros) Merge((kind, index, ofParameter), [data.ToDoubles().Sum()]);
@@ -44,6 +47,7 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
     {
         get
         {
+            if (gram.LeavesRange) return true;
             foreach (var ((kind, index, ofParameter), values) in sums)
             {
                 if (kind is not (ProbeKind.Sums or ProbeKind.GradientSums) || values[^1] is >= 1e-24 and <= float.MaxValue) continue;
@@ -65,7 +69,10 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         double? loss = sums.TryGetValue((ProbeKind.Loss, 0, false), out var sum) ? sum[0] / runs : null;
         var coverage = graph.Differentiation is { } d ? new BackwardCoverage(d.ActiveNodes.Count, d.Blocked) : null;
         return new ModelMeasurement(protocol, [.. layers], [.. measured], [.. shown], loss, LossWords(), coverage, null, null,
-            runs == expectedRuns ? null : $"only {runs} of {expectedRuns} runs were made");
+            runs == expectedRuns ? null : $"only {runs} of {expectedRuns} runs were made")
+        {
+            Gram = protocol.Probes.HasFlag(Probes.SampleGram) ? gram.Result(graph) : null,
+        };
     }
 
     LossText LossWords()

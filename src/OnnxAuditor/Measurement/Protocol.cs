@@ -35,6 +35,8 @@ enum NormStatistics
     Frozen,
     /// <summary>Those of the batch, as in training.</summary>
     Batch,
+    /// <summary>Each sample's own, as in training with a batch of one.</summary>
+    Alone,
 }
 
 /// <summary>What is fed.</summary>
@@ -73,8 +75,14 @@ sealed record Protocol(WeightSource Weights, NormStatistics Statistics, InputLaw
     /// <summary>The loss, where a probe needs gradients.</summary>
     public LossKind Loss { get; init; } = LossKind.Auto;
 
-    /// <summary>Whether a probe needs the backward pass.</summary>
+    /// <summary>Whether a probe needs the batch's backward pass.</summary>
     public bool NeedsGradients => (Probes & (Probes.ParameterGradients | Probes.ActivationGradients)) != Probes.None;
+
+    /// <summary>Whether a probe needs the loss.</summary>
+    public bool NeedsLoss => NeedsGradients || Probes.HasFlag(Probes.SampleGram);
+
+    /// <summary>Whether samples must not meet on their way.</summary>
+    public bool KeepsSamplesApart => Statistics == NormStatistics.Alone || Probes.HasFlag(Probes.SampleGram);
 }
 
 /// <summary>What a run measures.</summary>
@@ -93,4 +101,6 @@ enum Probes
     ActivationGradients = 8,
     /// <summary>The outputs themselves.</summary>
     Outputs = 16,
+    /// <summary>The Gram matrix of the gradients of single samples by convolution and linear weights; not with the batch's statistics, in which samples meet.</summary>
+    SampleGram = 32,
 }

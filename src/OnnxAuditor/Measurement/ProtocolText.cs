@@ -7,7 +7,7 @@ static class ProtocolText
 {
     /// <summary>All conditions, for the report.</summary>
     public static string Of(Protocol p) => string.Create(CultureInfo.InvariantCulture,
-        $"{Weights(p)}, {(p.Statistics == NormStatistics.Batch ? "batch statistics" : "frozen statistics")}, {Input(p)}, batch {p.Batch}, seed {p.Seed}, {(p.NeedsGradients ? "forward and backward" : "forward")}");
+        $"{Weights(p)}, {Statistics(p)}, {Input(p)}, batch {p.Batch}, seed {p.Seed}, {(p.NeedsLoss ? "forward and backward" : "forward")}");
 
     /// <summary>In how many parts the batch went through, and what that means for batch statistics; empty for one.</summary>
     public static string Parts(Protocol p, long parts) => parts <= 1 ? "" : string.Create(CultureInfo.InvariantCulture,
@@ -15,6 +15,13 @@ static class ProtocolText
 
     /// <summary>A few words, for a progress display.</summary>
     public static string Short(Protocol p) => $"running {Weights(p)}";
+
+    static string Statistics(Protocol p) => p.Statistics switch
+    {
+        NormStatistics.Batch => "batch statistics",
+        NormStatistics.Alone => "each sample's own statistics",
+        _ => "frozen statistics",
+    };
 
     static string Weights(Protocol p) => p.Weights switch
     {

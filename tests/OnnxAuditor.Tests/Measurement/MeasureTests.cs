@@ -51,6 +51,63 @@ public sealed class MeasureTests
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_Gram_matrix_of_a_whole_batch_is_that_of_its_parts_and_of_single_samples(bool alone)
+    {
+        var protocol = Shipped with { Statistics = alone ? NormStatistics.Alone : NormStatistics.Frozen, Probes = Probes.SampleGram };
+        var whole = GramOf(protocol, null, out var one);
+        var parts = GramOf(protocol, 6L << 20, out var several);
+        var single = GramOf(protocol, 3L << 19, out var eight);
+        Assert.Equal((1, true, 8), (one, several is > 1 and < 8, eight));
+        Assert.Equal(64, whole.Length);
+        var largest = whole.Max(Math.Abs);
+        for (var i = 0; i < whole.Length; i++)
+        {
+            Assert.Equal(whole[i], parts[i], 1e-4 * largest);
+            Assert.Equal(whole[i], single[i], 1e-4 * largest);
+        }
+    }
+
+    [Fact]
+    public void Samples_that_meet_go_through_one_by_one()
+    {
+        var model = TextGraph.Parse("""
+            opset 21
+            input x f32[N,6]
+            const w f32[6,4] = seeded
+            const two f32[] = 2
+            f = Clip(x)
+            e = Einsum(f, w) equation="ni,io->no"
+            s = Softmax(e) axis=0
+            d = Sub(s, s)
+            y = Add(e, d)
+            output y
+            """);
+        CanonicalModel At(long batch) => Canonicalizer.Run(model, new CanonicalOptions { Batch = batch });
+        var protocol = Shipped with { Batch = 4, Probes = Probes.SampleGram };
+        using var measure = new Measure(At(4), At, new MeasureSettings(new OrtSettings(Threads: 1), new Dictionary<string, TensorData>(StringComparer.Ordinal), "", null, null, null));
+        var gram = measure.Run(protocol, TestContext.Current.CancellationToken).Gram;
+        Assert.Equal(4, measure.LastParts);
+        Assert.Equal((4, 16), (gram!.Samples, gram.Matrix!.Length));
+        Assert.All(Enumerable.Range(0, 4), i => Assert.True(gram.Matrix[i * 5] > 0));
+    }
+
+    static double[] GramOf(Protocol protocol, long? maxMemory, out long parts)
+    {
+        using var file = OnnxReader.Read(Checkout.Path("models", "residual_cnn.onnx"));
+        CanonicalModel At(long batch) => Canonicalizer.Run(file.Model, new CanonicalOptions { Batch = batch });
+        var labels = TensorData.FromInt64s([protocol.Batch], [.. Enumerable.Range(0, (int)protocol.Batch).Select(i => i * 7L % 10)]);
+        using var measure = new Measure(At(protocol.Batch), At, new MeasureSettings(new OrtSettings(Threads: 2), new Dictionary<string, TensorData>(StringComparer.Ordinal), "", labels, null, maxMemory));
+        var result = measure.Run(protocol, TestContext.Current.CancellationToken);
+        Assert.Null(result.Failure);
+        parts = measure.LastParts;
+        Assert.Null(result.Gram!.Failure);
+        Assert.Equal(10, result.Gram.Counted.Count);
+        return result.Gram.Matrix!;
+    }
+
     [Fact]
     public void Parts_of_a_batch_merge_to_what_the_whole_batch_gives()
     {
