@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Enumeration;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Emission;
@@ -5,6 +6,7 @@ using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using GraphRewriter.PerSample;
 using GraphRewriter.Serialization;
+using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
 
 namespace OnnxAuditor;
@@ -95,10 +97,14 @@ static class Rewrite
         var model = result.Model;
         cancellation.ThrowIfCancellationRequested();
         var bytes = model.Graph.Initializers.Sum(v => v.Data is { } d ? d.Type.ByteCount(d.Count) : 0);
+        result.Notes.AddRange(MissingKernels.Of(model).Select(Describe));
         OnnxWriter.Write(model, output, bytes > LargestInline ? new WriteOptions { ExternalThreshold = ExternalThreshold } : null);
         result.Notes.Add($"{Path.GetFileName(output)}: {model.Graph.Outputs.Count} outputs ({model.Graph.Outputs.Count - file.Model.Graph.Outputs.Count} more than before), {model.Graph.Nodes.Count} nodes");
         return result;
     }
+
+    static string Describe(MissingKernel missing) => string.Create(CultureInfo.InvariantCulture,
+        $"ONNX Runtime {OrtDevice.RuntimeVersion} does not run {missing.Operator} on {missing.Type}: the graph {(missing.Loads ? "loads, and fails when it runs" : "does not load")} ({missing.Nodes.Count} nodes, such as '{missing.Nodes[0].LogicalName}')");
 
     /// <summary>The rewritten model; the model given is not changed.</summary>
     public static RewriteResult Apply(Model source, RewriteOptions options)

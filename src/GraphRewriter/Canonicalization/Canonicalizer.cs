@@ -28,6 +28,7 @@ public static class Canonicalizer
         context.NoteCounts();
         UnshareInitializers.Apply(context);
         if (options.ComputeInFloat32) ComputeInFloat32.Apply(context);
+        else ComputeBetweenCasts.Apply(context);
         RemoveDeadCode.Apply(context.Model.Graph);
         var (inputs, batch) = BindShapes.Apply(context);
         ResolveBranches(context);

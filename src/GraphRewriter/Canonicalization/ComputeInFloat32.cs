@@ -9,7 +9,7 @@ namespace GraphRewriter.Canonicalization;
 static class ComputeInFloat32
 {
     /// <summary>Attributes that name the element type of a result.</summary>
-    static readonly string[] TypeAttributes = ["to", "dtype", "output_datatype", "output_dtype", "softmax_precision"];
+    internal static readonly string[] TypeAttributes = ["to", "dtype", "output_datatype", "output_dtype", "softmax_precision"];
 
     public static void Apply(PassContext context)
     {

@@ -88,8 +88,8 @@ public static class AttachLoss
     {
         var logp = t.Op("LogSoftmax", [Attribute.Of("axis", (long)axis)], x);
         var classes = t.Op("Squeeze", t.DimOf(x, axis), t.Ints(0));
-        var values = t.Numbers(x.Type, [2], [0, 1]);
-        var oneHot = t.Op("OneHot", [Attribute.Of("axis", (long)axis)], target, classes, values);
+        // Zeros and ones are exact in float32, the one float type that ONNX Runtime makes them in.
+        var oneHot = t.CastLike(t.Op("OneHot", [Attribute.Of("axis", (long)axis)], target, classes, t.Numbers(ElementType.Float32, [2], [0, 1])), x);
         var axes = Enumerable.Range(0, x.Rank).Where(i => i != axis).Select(i => (long)i).ToArray();
         return t.Neg(t.Div(t.ReduceAll("ReduceSum", t.Mul(logp, oneHot)), t.CountOf(x, axes, x)));
     }
