@@ -97,6 +97,12 @@ static class LowerOpset
     {
         var t = r.Tape;
         var x = n.Inputs[0]!;
+        // ONNX Runtime ends the process in a Scan over nothing.
+        if (x.Shape is { } sized && sized.Any(d => d.Size == 0))
+        {
+            r.Bind(0, x);
+            return;
+        }
         if (n.Inputs[1]!.Constant is { } known && x.Shape is { } shape)
         {
             var axis = (int)known.ToInt64s()[0];

@@ -1,5 +1,7 @@
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
+using GraphRewriter.Serialization;
+using GraphRewriter.Tests.Gradients;
 using Xunit;
 
 namespace GraphRewriter.Tests.Canonicalization;
@@ -27,6 +29,7 @@ public class AdapterTests
     public void Every_adapter_is_executed_by_a_case()
     {
         var calls = AdapterCases.All.Select(c => (c.Call.Domain, c.Call.OpType, c.Call.Opset)).ToHashSet();
+        calls.UnionWith(OpSamples.All.Where(s => s.IsLowered).Select(s => (s.OpDomain, s.OpType, s.OpDomain.Length > 0 ? 1 : s.Opset ?? Model.CanonicalOpset)));
         foreach (var folder in (string[])["node", "pytorch-operator", "pytorch-converted", "simple"])
             foreach (var stored in StoredCase.Below(Checkout.OnnxTestData(folder))) calls.UnionWith(stored.Calls());
         // What cannot be lowered is tested by name below.
@@ -44,6 +47,32 @@ public class AdapterTests
 
         var unsupported = Assert.Single(canonical.Unsupported);
         Assert.Equal(("call", "BitCast", 26L), (unsupported.Node, unsupported.OpType, unsupported.Opset));
+    }
+
+    public static TheoryData<string> Refusals() => [.. AdapterCases.Refused.Select(c => c.Name)];
+
+    [Theory]
+    [MemberData(nameof(Refusals))]
+    public void A_fused_operator_without_canonical_form_is_named_with_the_reason(string name)
+    {
+        var refused = Assert.Single(AdapterCases.Refused, c => string.Equals(c.Name, name, StringComparison.Ordinal));
+
+        var canonical = Canonicalizer.Run(refused.Call.ToModel(), new CanonicalOptions());
+
+        Assert.Equal((refused.Name, "com.microsoft::" + refused.Call.OpType), (Assert.Single(canonical.Unsupported).Reason, canonical.Unsupported[0].OpType));
+        Assert.Equal(refused.Call.OpType, Assert.Single(canonical.Model.Graph.Nodes, n => n.Domain.Length > 0).OpType);
+    }
+
+    [Fact]
+    public void A_cumulative_product_needs_no_rank()
+    {
+        var call = new OperatorCall("CumProd", 26, [TensorData.FromNumbers(ElementType.Float32, [2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]), TensorData.Scalar(-2L)], []);
+        var model = call.ToModel();
+        model.Graph.Inputs[0].Shape = null;
+
+        var canonical = Canonicalizer.Run(model, new CanonicalOptions { KeepDynamic = true });
+
+        Assert.Equal([1f, 2, 3, 8, 5, 6, 35, 48], OrtReference.Run(OnnxWriter.ToBytes(canonical.Model), call.Feeds())["y0"].ToFloats());
     }
 
     [Fact]
