@@ -87,6 +87,30 @@ public class AdapterTests
     }
 
     [Fact]
+    public void An_adapter_that_meets_an_unknown_type_gives_up_with_the_reason()
+    {
+        var canonical = Canonicalizer.Run(TextGraph.Parse("""
+            opset 7
+            opset custom 1
+            input x f32[1,3,4,4]
+            y = custom::Secret(x) ; secret
+            z = ImageScaler(y) scale=0.5 bias=[1.0, 2.0, 3.0] ; scaler
+            output z
+            """), new CanonicalOptions());
+
+        Assert.Equal(["custom::Secret: an operator of another domain; it is passed through as it is", "ImageScaler: The element type of 'y' is not known."], canonical.Unsupported.Select(u => $"{u.OpType}: {u.Reason}"));
+        Assert.Equal("Secret ImageScaler", canonical.Operators());
+    }
+
+    [Fact]
+    public void A_convolution_in_blocks_says_how_to_get_a_model_without()
+    {
+        var call = new OperatorCall("Conv", 1, [TensorData.FromFloats([1, 8, 1, 1], new float[8])], [], Domain: "com.microsoft.nchwc");
+
+        Assert.Contains("ORT_ENABLE_EXTENDED", Assert.Single(Canonicalizer.Run(call.ToModel(), new CanonicalOptions()).Unsupported).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_model_older_than_opset_6_gives_structure_only()
     {
         var call = new OperatorCall("Relu", 5, [TensorData.FromFloats([2], [1, 2])], []);
