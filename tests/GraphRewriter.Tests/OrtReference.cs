@@ -112,7 +112,8 @@ static class OrtReference
             return strings;
         }
         var value = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, (TensorElementType)data.Type, dims);
-        data.Bytes.Span.CopyTo(value.GetTensorMutableRawData());
+        // The interface of the runtime divides by the size of an empty tensor.
+        if (data.Count > 0) data.Bytes.Span.CopyTo(value.GetTensorMutableRawData());
         return value;
     }
 
@@ -127,6 +128,6 @@ static class OrtReference
         var type = (ElementType)info.ElementDataType;
         result[name] = type == ElementType.String
             ? TensorData.FromStrings(info.Shape, [.. value.GetStringTensorAsArray().Select(System.Text.Encoding.UTF8.GetBytes)])
-            : TensorData.FromBytes(type, info.Shape, value.GetTensorMutableRawData().ToArray());
+            : TensorData.FromBytes(type, info.Shape, info.ElementCount == 0 ? default : value.GetTensorMutableRawData().ToArray());
     }
 }

@@ -11,6 +11,9 @@ static class AdaptOperators
 {
     internal const string MicrosoftDomain = "com.microsoft";
 
+    /// <summary>The domain of convolutions and poolings whose channels lie in blocks, which ONNX Runtime's optimiser writes at its highest level.</summary>
+    const string BlockedDomain = "com.microsoft.nchwc";
+
     /// <summary>The newest opset whose operators are known.</summary>
     internal const long NewestKnownOpset = 26;
 
@@ -46,7 +49,11 @@ static class AdaptOperators
         var nodes = new List<Node>(graph.Nodes.Count);
         foreach (var node in graph.Nodes)
         {
-            foreach (var (_, sub) in node.Subgraphs) Sweep(context, sub);
+            foreach (var (_, sub) in node.Subgraphs)
+            {
+                Sweep(context, sub);
+                context.Tape.Forget();
+            }
             Adapt(context, node);
             nodes.AddRange(context.Tape.Nodes);
             context.Tape.Nodes.Clear();
@@ -65,7 +72,7 @@ static class AdaptOperators
         foreach (var row in rows ?? [])
         {
             if (opset < row.From || opset >= row.Below) continue;
-            row.Apply(rewrite, node);
+            Apply(row, rewrite, node);
             if (rewrite.Replaced || rewrite.Refused) break;
         }
         rewrite.Complete();
@@ -75,9 +82,23 @@ static class AdaptOperators
         context.Tape.Origin = null;
     }
 
+    /// <summary>What an adapter has to know and does not (a rank or type behind an operator of another domain) makes it give up.</summary>
+    static void Apply(NodeAdapter row, NodeRewrite rewrite, Node node)
+    {
+        try
+        {
+            row.Apply(rewrite, node);
+        }
+        catch (ModelException e) when (e.Problem == ModelProblem.Unsupported)
+        {
+            rewrite.Abandon(e.Message);
+        }
+    }
+
     static void NameUnknown(PassContext context, Node node)
     {
-        if (node.Domain.Length > 0) context.Refuse(node, "an operator of another domain; it is passed through as it is");
+        if (string.Equals(node.Domain, BlockedDomain, StringComparison.Ordinal)) context.Refuse(node, "it works on blocks that fit one kind of processor; ONNX Runtime writes none at the level ORT_ENABLE_EXTENDED or below");
+        else if (node.Domain.Length > 0) context.Refuse(node, "an operator of another domain; it is passed through as it is");
         else if (!StandardOperators.Names.Contains(node.OpType)) context.Refuse(node, "no operator of this name is in the ONNX standard");
     }
 

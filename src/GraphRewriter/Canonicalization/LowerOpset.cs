@@ -13,75 +13,18 @@ static class LowerOpset
 {
     internal static readonly NodeAdapter[] All =
     [
-        Since(23, "Attention",        "scaled dot products, softmax, weighted sum", LowerAttention),
+        Since(23, "Attention",        "scaled dot products, softmax, weighted sum", LowerAttention.Apply),
         Since(23, "RMSNormalization", "x / sqrt(mean(x²) + ε) * scale", LowerRootMeanSquare),
-        Since(23, "RotaryEmbedding",  "rotation of pairs by cos and sin", LowerRotary),
+        Since(23, "RotaryEmbedding",  "rotation of pairs by cos and sin", Rotary.Lower),
         Since(24, "Swish",            "x * sigmoid(α x)", (r, n) => r.Bind(0, r.Tape.Mul(n.Inputs[0]!, r.Tape.Sigmoid(r.Tape.Mul(n.Inputs[0]!, n.Float("alpha", 1)))))),
         Since(24, "TensorScatter",    "ScatterElements along the sequence axis", LowerTensorScatter),
-        Since(24, "Cast",             "round_mode concerns 8-bit scales only", DropRoundMode),
-        Since(23, "QuantizeLinear",   "precision goes", (r, _) => r.Drop("precision")),
+        Since(24, "Cast",             "round_mode concerns 8-bit scales only", (r, n) => DropRoundMode(r, (ElementType)n.Int("to"))),
+        Since(24, "CastLike",         "round_mode concerns 8-bit scales only", (r, n) => DropRoundMode(r, n.Inputs[1]!.Type)),
+        Since(23, "QuantizeLinear",   "operands of one type, which is the precision", QuantizeInOneType),
         Since(23, "DequantizeLinear", "output_dtype becomes a Cast", CastDequantized),
         Since(26, "BitCast",          "not possible", (r, _) => r.Refuse("reinterpreting bits has no canonical form")),
-        Since(26, "CumProd",          "one product for each place", LowerCumulativeProduct),
+        Since(26, "CumProd",          "a Scan of products", LowerCumulativeProduct),
     ];
-
-    static void LowerAttention(NodeRewrite r, Node n)
-    {
-        var t = r.Tape;
-        var isFlat = n.Inputs[0]!.Shape is { Rank: 3 };
-        if (n.Inputs[0]!.Shape is null)
-        {
-            r.Refuse("the rank of its query is not known");
-            return;
-        }
-        var (q, k, v) = (Heads(t, n.Inputs[0]!, n.Int("q_num_heads")), Heads(t, n.Inputs[1]!, n.Int("kv_num_heads")), Heads(t, n.Inputs[2]!, n.Int("kv_num_heads")));
-        Value? offset = null;
-        if (n.Input(4) is { } pastKey)
-        {
-            k = t.Concat(2, pastKey, k);
-            offset = t.DimOf(pastKey, 2);
-        }
-        if (n.Input(5) is { } pastValue) v = t.Concat(2, pastValue, v);
-        var (presentKey, presentValue) = (k, v);
-        (k, v) = (RepeatHeads(r, q, k), RepeatHeads(r, q, v));
-        if (r.Refused) return;
-
-        var masks = new AttentionMask(t, q, k);
-        if (n.Input(3) is { } mask) masks.Add(mask);
-        if (n.Input(6) is { } lengths)
-        {
-            masks.AddLengths(lengths);
-            if (offset is null && n.Int("is_causal") != 0) masks.AddCausalFromLengths(lengths);
-        }
-        if (n.Int("is_causal") != 0 && (offset is not null || n.Input(6) is null)) masks.AddCausal(offset);
-        var steps = ScaledDotProduct.Emit(t, q, k, v, n.Has("scale") ? n.Float("scale") : null, masks.Bias, n.Float("softcap"), (ElementType)n.Int("softmax_precision"));
-
-        if (n.OutputAt(3) is not null)
-        {
-            r.Bind(3, n.Int("qk_matmul_output_mode") switch { 1 => steps.Capped, 2 => steps.Biased, 3 => steps.Probabilities, _ => steps.Scores });
-        }
-        r.Bind(1, presentKey);
-        r.Bind(2, presentValue);
-        r.Bind(0, isFlat ? ScaledDotProduct.JoinHeads(t, steps.Result) : steps.Result);
-    }
-
-    static Value Heads(Tape t, Value x, long heads) => x.Rank == 4 ? x : ScaledDotProduct.SplitHeads(t, x, heads);
-
-    /// <summary>Grouped queries: each key and value head serves several query heads in a row.</summary>
-    static Value RepeatHeads(NodeRewrite r, Value q, Value kv)
-    {
-        var (have, want) = (kv.Shape![1], q.Shape![1]);
-        if (!have.IsKnown || !want.IsKnown)
-        {
-            r.Refuse("the number of heads is not known");
-            return kv;
-        }
-        if (have.Size == want.Size) return kv;
-        var t = r.Tape;
-        var repeated = t.Expand(t.Unsqueeze(kv, 2), t.Ints(1, 1, want.Size / have.Size, 1, 1));
-        var sizes = t.ShapeOf(kv);
-        return t.Reshape(repeated, t.Concat(0, t.Slice(sizes, 0, 0, 1), t.Ints(want.Size), t.Slice(sizes, 0, 2, 4)));
-    }
 
     static void LowerRootMeanSquare(NodeRewrite r, Node n)
     {
@@ -105,51 +48,6 @@ static class LowerOpset
         return t.Mul(t.Cast(t.Mul(wide, inverse), x.Type), scale);
     }
 
-    static void LowerRotary(NodeRewrite r, Node n)
-    {
-        var t = r.Tape;
-        var x = n.Inputs[0]!;
-        if (x.Shape is not { Rank: 3 or 4 } shape)
-        {
-            r.Refuse("its input must have rank 3 or 4");
-            return;
-        }
-        // [batch, sequence, heads, size] from here on.
-        var split = shape.Rank == 4 ? t.Transpose(x, 0, 2, 1, 3) : t.Reshape(x, 0, 0, n.Int("num_heads"), -1);
-        var (cos, sin) = (n.Inputs[1]!, n.Inputs[2]!);
-        if (n.Input(3) is { } positions) (cos, sin) = (t.Gather(cos, positions), t.Gather(sin, positions));
-        (cos, sin) = (t.Unsqueeze(cos, 2), t.Unsqueeze(sin, 2));
-        var rotated = n.Int("rotary_embedding_dim");
-        Value? rest = null;
-        var part = split;
-        if (rotated > 0)
-        {
-            part = t.Slice(split, 3, 0, rotated);
-            rest = t.Slice(split, 3, rotated, long.MaxValue);
-        }
-        else if (split.Shape?[3] is { IsKnown: true } size) rotated = size.Size;
-        else
-        {
-            r.Refuse("its head size is not known");
-            return;
-        }
-        var turned = Rotate(t, part, cos, sin, rotated, n.Int("interleaved") != 0);
-        if (rest is not null) turned = t.Concat(3, turned, rest);
-        r.Bind(0, shape.Rank == 4 ? t.Transpose(turned, 0, 2, 1, 3) : t.Reshape(turned, 0, 0, -1));
-    }
-
-    static Value Rotate(Tape t, Value x, Value cos, Value sin, long size, bool interleaved)
-    {
-        var (a, b) = interleaved
-            ? (t.Slice(x, 3, 0, size, 2), t.Slice(x, 3, 1, size, 2))
-            : (t.Slice(x, 3, 0, size / 2), t.Slice(x, 3, size / 2, size));
-        var real = t.Sub(t.Mul(cos, a), t.Mul(sin, b));
-        var imaginary = t.Add(t.Mul(sin, a), t.Mul(cos, b));
-        return interleaved
-            ? t.Reshape(t.Concat(4, t.Unsqueeze(real, 4), t.Unsqueeze(imaginary, 4)), 0, 0, 0, size)
-            : t.Concat(3, real, imaginary);
-    }
-
     static void LowerTensorScatter(NodeRewrite r, Node n)
     {
         var t = r.Tape;
@@ -171,10 +69,18 @@ static class LowerOpset
         r.Bind(0, t.Op("ScatterElements", [Attribute.Of("axis", (long)axis)], cache, indices, update));
     }
 
-    static void DropRoundMode(NodeRewrite r, Node n)
+    static void DropRoundMode(NodeRewrite r, ElementType target)
     {
-        if ((ElementType)n.Int("to") == ElementType.Float8E8M0) r.Refuse("casting to 8-bit scales has no canonical form");
+        if (target == ElementType.Float8E8M0) r.Refuse("casting to 8-bit scales has no canonical form");
         r.Drop("round_mode");
+    }
+
+    static void QuantizeInOneType(NodeRewrite r, Node n)
+    {
+        var precision = (ElementType)n.Int("precision");
+        if (precision == ElementType.Undefined) precision = n.Inputs[1]!.Type;
+        r.Drop("precision");
+        for (var i = 0; i < 2; i++) n.Inputs[i] = n.Inputs[i]!.Type == precision ? n.Inputs[i] : r.View("Cast", [Attribute.Of("to", (long)precision)], n.Inputs[i]);
     }
 
     static void CastDequantized(NodeRewrite r, Node n)
@@ -186,30 +92,42 @@ static class LowerOpset
         r.Bind(0, r.View("Cast", [Attribute.Of("to", (long)type)], wide));
     }
 
-    /// <summary>Longest axis that is unrolled.</summary>
-    const long UnrollLimit = 256;
-
+    /// <summary>A product carried along the axis. Each place is a product of what stands before it, so that zeros and negative numbers keep their gradients.</summary>
     static void LowerCumulativeProduct(NodeRewrite r, Node n)
     {
         var t = r.Tape;
         var x = n.Inputs[0]!;
-        if (x.Shape is null || n.Input(1)?.Constant is not { } axisData || !x.Shape[(int)axisData.ToInt64s()[0]].IsKnown || x.Shape[(int)axisData.ToInt64s()[0]].Size > UnrollLimit)
+        // ONNX Runtime ends the process in a Scan over nothing.
+        if (x.Shape is { } sized && sized.Any(d => d.Size == 0))
         {
-            r.Refuse($"it needs a constant axis of known length up to {UnrollLimit}");
+            r.Bind(0, x);
             return;
         }
-        var axis = axisData.ToInt64s()[0];
-        var length = x.Shape[(int)axis].Size;
-        var places = Enumerable.Range(0, (int)length).Select(i => n.Int("reverse") != 0 ? length - 1 - i : i).ToArray();
-        var parts = new Value?[length];
-        Value? product = null;
-        foreach (var i in places)
+        if (n.Inputs[1]!.Constant is { } known && x.Shape is { } shape)
         {
-            var here = t.Slice(x, axis, i, i + 1);
-            var next = product is null ? here : t.Mul(product, here);
-            parts[i] = n.Int("exclusive") != 0 ? product ?? t.FullLike(here, 1) : next;
-            product = next;
+            var axis = (int)known.ToInt64s()[0];
+            r.Bind(0, CumulativeProduct(t, n, x, axis < 0 ? axis + shape.Rank : axis));
+            return;
         }
-        r.Bind(0, length == 0 ? x : t.Concat(axis, parts));
+        // Rank or axis are known at run time only: the axes before and behind become one each.
+        var sizes = t.ShapeOf(x);
+        var given = t.Reshape(t.Cast(n.Inputs[1]!, ElementType.Int64), 1);
+        var place = t.Where(t.Less(given, t.Ints(0)), t.Add(given, t.Op("Shape", sizes)), given);
+        Value Product(Value from, Value to) => t.Op("ReduceProd", [Attribute.Of("keepdims", 1L)], t.Op("Slice", sizes, from, to));
+        var grouped = t.Concat(0, Product(t.Ints(0), place), t.Gather(sizes, place), Product(t.Add(place, t.Ints(1)), t.Ints(long.MaxValue)));
+        r.Bind(0, t.ReshapeLike(CumulativeProduct(t, n, t.Reshape(x, grouped), 1), x));
+    }
+
+    static Value CumulativeProduct(Tape t, Node n, Value x, int axis)
+    {
+        var backwards = n.Int("reverse") != 0;
+        var sizes = t.Concat(0, [.. Enumerable.Range(0, x.Rank).Where(i => i != axis).Select(i => t.DimOf(x, i))]);
+        var scan = new ScanBuilder(t);
+        var before = scan.Carry(x.Rank == 1 ? t.ScalarLike(1, x) : t.Full(sizes, 1, x.Type));
+        var product = scan.Body.Mul(before, scan.Over(x, axis, backwards));
+        scan.Next(before, product);
+        var stack = scan.Yield(n.Int("exclusive") != 0 ? before : product, axis, backwards);
+        scan.Emit();
+        return t.ShapedLike(stack, x);
     }
 }

@@ -31,6 +31,15 @@ sealed class NodeRewrite(PassContext context, Node node, long opset)
         Context.Refuse(node, reason);
     }
 
+    /// <summary>Gives up in the middle: what was emitted and bound so far is dropped.</summary>
+    public void Abandon(string reason)
+    {
+        Tape.Forget();
+        bindings.Clear();
+        Replaced = false;
+        Refuse(reason);
+    }
+
     /// <summary>Sets an input, adding left-out ones before it where the list is shorter.</summary>
     public void SetInput(int index, Value? value)
     {

@@ -152,7 +152,7 @@ static class UpgradeOpset
     /// Before opset 13 these operators saw a matrix: all axes from `axis` on as one. That is the newer meaning where at most one of those axes is longer than one;
     /// elsewhere the matrix is made.
     /// </summary>
-    static void FlattenTrailingAxes(NodeRewrite r, Node n)
+    internal static void FlattenTrailingAxes(NodeRewrite r, Node n)
     {
         var x = n.Inputs[0]!;
         var axis = n.Int("axis", 1);

@@ -119,7 +119,10 @@ public sealed class Tape
     public Value Scalar(double value, ElementType type) => Numbers(type, [], value);
 
     /// <summary>A scalar constant of the element type of another value.</summary>
-    public Value ScalarLike(double value, Value like) => Scalar(value, like.Type);
+    /// <exception cref="ModelException">That type is not known.</exception>
+    public Value ScalarLike(double value, Value like) => like.Type != ElementType.Undefined
+        ? Scalar(value, like.Type)
+        : throw new ModelException(ModelProblem.Unsupported, $"The element type of '{like.Name}' is not known.");
 
     /// <summary>A rank-1 int64 constant.</summary>
     public Value Ints(params ReadOnlySpan<long> values) => Const(TensorData.Vector(values));
@@ -164,6 +167,13 @@ public sealed class Tape
         var unused = Constants.Where(c => !used.Contains(c)).ToHashSet();
         Constants.RemoveAll(unused.Contains);
         foreach (var (key, value) in constants.ToList()) if (unused.Contains(value)) constants.Remove(key);
+    }
+
+    /// <summary>Forgets the emitted nodes, and the shape arithmetic emitted so far: what was in a subgraph cannot be used outside of it.</summary>
+    public void Forget()
+    {
+        Nodes.Clear();
+        shapeArithmetic.Clear();
     }
 
     /// <summary>Moves the emitted nodes to the end of a graph and the constants to its initializers; the tape is empty then.</summary>

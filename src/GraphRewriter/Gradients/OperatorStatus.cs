@@ -30,6 +30,7 @@ sealed record OperatorStatus(CatalogueEntry Operator, OperatorStanding Standing,
         (OperatorStanding.Lowered, "X * ReduceMean(X^2)^(-1/2) * Scale", ["RMSNormalization"]),
         (OperatorStanding.Lowered, "slices, products with the sine and cosine tables, Concat", ["RotaryEmbedding"]),
         (OperatorStanding.Lowered, "X * Sigmoid(alpha X)", ["Swish"]),
+        (OperatorStanding.Lowered, "a Scan that carries the product", ["CumProd"]),
         (OperatorStanding.Lowered, "ScatterElements", ["Scatter", "TensorScatter"]),
         (OperatorStanding.Lowered, "Resize", ["Upsample"]),
         (OperatorStanding.NotTensor, "it works on sequences of tensors",
@@ -37,7 +38,6 @@ sealed record OperatorStatus(CatalogueEntry Operator, OperatorStanding Standing,
         (OperatorStanding.NotTensor, "it works on optional values", ["Optional", "OptionalGetElement", "OptionalHasElement"]),
         (OperatorStanding.NotTensor, "it works on strings", ["RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"]),
         (OperatorStanding.NotTensor, "it decodes an image file", ["ImageDecoder"]),
-        (OperatorStanding.Pending, "the rule is not written yet", ["CumProd"]),
     ];
 
     /// <summary>The status of every operator of the catalogue, in its order.</summary>

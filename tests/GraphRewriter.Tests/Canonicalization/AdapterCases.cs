@@ -14,9 +14,28 @@ static class AdapterCases
         .. Shapes(),
         .. Legacy(),
         .. Newer(),
-        .. Attentions(),
         .. Fused(),
     ];
+
+    /// <summary>Calls of com.microsoft that have no canonical form, by the reason.</summary>
+    internal static readonly AdapterCase[] Refused =
+    [
+        Refusal("a quantised cache has no canonical form", "GroupQueryAttention", Grouped(), [A("k_quant_type", "PER_TENSOR"), A("v_quant_type", "PER_TENSOR")]),
+        Refusal("a cache that drops what is out of its window has no canonical form", "GroupQueryAttention", Grouped(), [A("sliding_window_cache", 1), A("local_window_size", 4)]),
+        Refusal("its output of scores has no canonical form", "GroupQueryAttention", Grouped(), [A("qk_output", 1)], 4),
+        Refusal("its query must have rank 3", "GroupQueryAttention", [F(3, 16), .. Grouped()[1..]], []),
+        Refusal("shared caches, beams and the output of scores have no canonical form", "MultiHeadAttention", [F(2, 3, 8), F(2, 3, 8), F(2, 3, 8), null, null, null, null, null, Numbers(3, 1)], []),
+        Refusal("its query, key and value have ranks without a meaning", "MultiHeadAttention", [F(2, 2, 3, 4), F(2, 2, 3, 4), F(2, 2, 3, 4)], []),
+        Refusal("rotary positions and shared caches inside a fused Attention have no canonical form", "Attention", [F(2, 3, 8), F(8, 24), F(24)], [A("do_rotary", 1)]),
+        Refusal("a mask of shape 2×1×3×3 has no canonical form", "Attention", [F(2, 3, 8), F(8, 24), F(24), Numbers(2, 2, 1, 3, 3)], []),
+        Refusal("its input must have rank 3 or 4, its positions a known rank", "RotaryEmbedding", [F(2, 8), TensorData.Vector(0), F(4, 4), F(4, 4)], []),
+        Refusal("its activation 'Swoosh' is not known", "FusedConv", [F(1, 2, 5, 5), F(3, 2, 3, 3)], [A("activation", "Swoosh")]),
+    ];
+
+    static TensorData?[] Grouped() => [F(2, 3, 16), F(2, 3, 16), F(2, 3, 16), null, null, Numbers(1, 2), Numbers(1, 1)];
+
+    static AdapterCase Refusal(string reason, string op, TensorData?[] inputs, Attribute[] attributes, int outputs = 1) =>
+        new(reason, new OperatorCall(op, 1, inputs, [A("num_heads", 2), A("kv_num_heads", 2), .. attributes], outputs, Microsoft));
 
     static TensorData F(params long[] dims) => Seeded(dims, dims.Length + (int)dims.Sum());
 
@@ -39,8 +58,8 @@ static class AdapterCases
     static AdapterCase Case(string op, long opset, TensorData?[] inputs, Attribute[] attributes, int outputs = 1, string note = "") =>
         new($"{op}-{opset}{note}", new OperatorCall(op, opset, inputs, attributes, outputs));
 
-    static AdapterCase Contrib(string op, TensorData?[] inputs, Attribute[] attributes, int outputs = 1, string note = "", int[]? constants = null) =>
-        new($"{op}{note}", new OperatorCall(op, 1, inputs, attributes, outputs, Microsoft, constants));
+    static AdapterCase Contrib(string op, TensorData?[] inputs, Attribute[] attributes, int outputs = 1) =>
+        new(op, new OperatorCall(op, 1, inputs, attributes, outputs, Microsoft));
 
     static IEnumerable<AdapterCase> Broadcasts()
     {
@@ -109,96 +128,35 @@ static class AdapterCases
         yield return new("LayerNormalization-16", new("LayerNormalization", 16, [F(2, 3, 4), F(4), Seeded([4], 77)], []));
     }
 
+    /// <summary>What carries no gradient; the others are among the samples of gradients.</summary>
     static IEnumerable<AdapterCase> Newer()
     {
-        yield return Case("RMSNormalization", 23, [F(2, 3, 4), F(4)], [A("epsilon", 1e-3f)]);
-        yield return Case("RMSNormalization", 23, [F(2, 3, 4), F(3, 4)], [A("axis", 1)], note: " two axes");
-        yield return Case("RotaryEmbedding", 23, [F(2, 3, 4, 8), F(2, 4, 4), Seeded([2, 4, 4], 99)], []);
-        yield return Case("RotaryEmbedding", 23, [F(2, 4, 24), F(10, 4), Seeded([10, 4], 99), TensorData.FromInt64s([2, 4], [0, 1, 2, 3, 4, 5, 6, 9])], [A("num_heads", 3), A("interleaved", 1)], note: " interleaved, positions");
-        yield return Case("RotaryEmbedding", 23, [F(2, 3, 4, 8), F(10, 2), Seeded([10, 2], 99), TensorData.FromInt64s([2, 4], [0, 1, 2, 3, 4, 5, 6, 9])], [A("rotary_embedding_dim", 4)], note: " part of the head");
-        yield return Case("Swish", 24, [F(2, 3)], [A("alpha", 0.7f)]);
-        yield return Case("TensorScatter", 24, [F(2, 3, 6, 2), Seeded([2, 3, 2, 2], 4), TensorData.Vector(1, 3)], []);
-        yield return Case("TensorScatter", 24, [F(2, 6, 2), Seeded([2, 3, 2], 4), TensorData.Vector(5, 3)], [A("mode", "circular"), A("axis", 1)], note: " circular");
-        yield return Case("TensorScatter", 24, [F(2, 3, 6, 2), Seeded([2, 3, 2, 2], 4)], [], note: " from the start");
-        yield return Case("Cast", 24, [F(2, 3)], [A("to", (long)ElementType.Int32)]);
+        var bytes = OrtReference.Seeded(ElementType.UInt8, [2, 3], new Random(1));
+        yield return new("Cast-24", new("Cast", 24, [F(2, 3)], [A("to", (long)ElementType.Int32), A("round_mode", "down")]), new("Cast", 21, [F(2, 3)], [A("to", (long)ElementType.Int32)]));
+        yield return new("CastLike-24", new("CastLike", 24, [F(2, 3), Numbers(5, 2)], [A("round_mode", "nearest")]), new("CastLike", 21, [F(2, 3), Numbers(5, 2)], []));
         yield return Case("QuantizeLinear", 23, [F(2, 3), TensorData.Scalar(0.1), OrtReference.Seeded(ElementType.UInt8, [], new Random(1))], [A("precision", (long)ElementType.Float32)]);
-        yield return new("DequantizeLinear-23 output_dtype", new("DequantizeLinear", 23, [OrtReference.Seeded(ElementType.UInt8, [2, 3], new Random(1)), TensorData.Scalar(0.1)], [A("output_dtype", (long)ElementType.Float16)]), new("Cast", 21, [TensorData.FromFloats([2, 3], [.. OrtReference.Seeded(ElementType.UInt8, [2, 3], new Random(1)).ToFloats().Select(v => v * 0.1f)])], [A("to", (long)ElementType.Float16)]));
-        yield return new("CumProd-26", new("CumProd", 26, [F(2, 4), TensorData.Scalar(1L)], [A("exclusive", 1), A("reverse", 1)], Constants: [1]), new("Identity", 21, [ReversedProducts(F(2, 4))], []));
+        yield return new("QuantizeLinear-23 scale of another type", new("QuantizeLinear", 23, [F(2, 3), Half(0.1f)], []), new("QuantizeLinear", 21, [Rounded(F(2, 3)), Half(0.1f)], []));
+        yield return new("QuantizeLinear-23 own precision", new("QuantizeLinear", 23, [F(2, 3), Half(0.1f)], [A("precision", (long)ElementType.Float32)]), new("QuantizeLinear", 21, [F(2, 3), TensorData.FromFloats([], Half(0.1f).ToFloats())], []));
+        yield return new("DequantizeLinear-23 output_dtype", new("DequantizeLinear", 23, [bytes, TensorData.Scalar(0.1)], [A("output_dtype", (long)ElementType.Float16)]), new("Cast", 21, [TensorData.FromFloats([2, 3], [.. bytes.ToFloats().Select(v => v * 0.1f)])], [A("to", (long)ElementType.Float16)]));
+        foreach (var type in (ElementType[])[ElementType.Int32, ElementType.Int64, ElementType.UInt32, ElementType.UInt64, ElementType.Float64])
+            yield return Case("CumProd", 26, [OrtReference.Seeded(type, [2, 9], new Random(2), 100), TensorData.Scalar(1L)], [], note: $" of {type}");
+        yield return Case("CumProd", 26, [OrtReference.Seeded(ElementType.Int32, [3, 2, 4], new Random(2)), TensorData.FromNumbers(ElementType.Int32, [], [-2])], [A("exclusive", 1), A("reverse", 1)], note: " along a middle axis");
+        yield return Case("CumProd", 26, [F(2, 0, 3), TensorData.Scalar(1L)], [], note: " of nothing");
+        yield return Case("CumProd", 26, [F(0, 3), TensorData.Scalar(1L)], [A("exclusive", 1)], note: " of no rows");
+        // Windows that would start in the padding behind the data.
+        foreach (var op in (string[])["MaxPool", "AveragePool"])
+            yield return Case(op, 22, [F(1, 2, 5, 5)], [A("kernel_shape", 2, 2), A("strides", 3, 3), A("pads", 0, 0, 1, 1), A("ceil_mode", 1)], note: " of windows in the padding");
     }
 
-    /// <summary>Products of the elements behind each one, row by row.</summary>
-    static TensorData ReversedProducts(TensorData x)
-    {
-        var (v, result) = (x.ToFloats(), new float[x.Count]);
-        for (var row = 0; row < 2; row++)
-        {
-            var product = 1f;
-            for (var i = 3; i >= 0; i--)
-            {
-                result[row * 4 + i] = product;
-                product *= v[row * 4 + i];
-            }
-        }
-        return TensorData.FromFloats([2, 4], result);
-    }
+    static TensorData Half(float value) => TensorData.FromNumbers(ElementType.Float16, [], [value]);
 
-    static IEnumerable<AdapterCase> Attentions()
-    {
-        var (q, k, v) = (F(2, 4, 3, 8), Seeded([2, 4, 5, 8], 31), Seeded([2, 4, 5, 6], 32));
-        var (square, squareK, squareV) = (F(2, 4, 3, 8), Seeded([2, 4, 3, 8], 31), Seeded([2, 4, 3, 6], 32));
-        yield return Case("Attention", 23, [q, k, v], []);
-        yield return Case("Attention", 23, [q, k, v], [A("scale", 0.3f)], note: " scale");
-        yield return Case("Attention", 23, [q, k, v], [A("is_causal", 1)], note: " causal");
-        yield return Case("Attention", 23, [q, k, v, F(3, 5)], [], note: " additive mask");
-        yield return Case("Attention", 24, [square, squareK, squareV, F(2, 1, 3, 3)], [A("softcap", 0.5f)], note: " mask and soft cap");
-        yield return Case("Attention", 23, [q, k, v, TensorData.FromBools([3, 5], [true, true, false, true, false, true, true, true, true, true, false, false, true, true, false])], [], note: " bool mask");
-        yield return Case("Attention", 23, [F(2, 3, 32), Seeded([2, 5, 16], 31), Seeded([2, 5, 12], 32)], [A("q_num_heads", 4), A("kv_num_heads", 2)], note: " grouped queries of rank 3");
-        yield return Case("Attention", 23, [q, k, v, null, Seeded([2, 4, 2, 8], 33), Seeded([2, 4, 2, 6], 34)], [A("is_causal", 1)], 3, note: " past and present, causal");
-        for (var mode = 0; mode < 4; mode++)
-            yield return Case("Attention", 24, [square, squareK, squareV, F(3, 3), null, null], [A("qk_matmul_output_mode", mode), A("softcap", 0.5f)], 4, note: $" inner output {mode}");
-        yield return Case("Attention", 24, [q, k, v, null, null, null, TensorData.FromInt64s([2], [3, 5])], [], note: " lengths");
-
-        var (x, w, b) = (F(2, 3, 8), F(8, 24), F(24));
-        yield return Contrib("Attention", [x, w, b], [A("num_heads", 2)], constants: [1, 2]);
-        yield return Contrib("Attention", [x, w, b], [A("num_heads", 2), A("unidirectional", 1)], note: " unidirectional", constants: [1, 2]);
-        yield return Contrib("Attention", [x, w, b, TensorData.FromNumbers(ElementType.Int32, [2, 3], [1, 1, 0, 1, 1, 1])], [A("num_heads", 2)], note: " mask of keys", constants: [1, 2]);
-        yield return Contrib("Attention", [x, w, b, TensorData.FromNumbers(ElementType.Int32, [2], [2, 3])], [A("num_heads", 2)], note: " lengths", constants: [1, 2]);
-        yield return Contrib("Attention", [x, w, b, TensorData.FromNumbers(ElementType.Int32, [2, 5], [1, 1, 0, 1, 1, 1, 1, 1, 1, 1]), Seeded([2, 2, 2, 2, 4], 6)], [A("num_heads", 2), A("unidirectional", 1)], 2, " past, mask, unidirectional", [1, 2]);
-        yield return Contrib("Attention", [x, F(8, 16), F(16), null, null, F(2, 2, 3, 3)], [A("num_heads", 2), A("qkv_hidden_sizes", 4, 4, 8), A("scale", 0.25f)], note: " unequal sizes, bias of the scores", constants: [1, 2]);
-        yield return Contrib("MultiHeadAttention", [F(2, 3, 8), F(2, 5, 8), Seeded([2, 5, 8], 4), F(24)], [A("num_heads", 2)]);
-        yield return Contrib("MultiHeadAttention", [F(2, 3, 8), F(2, 3, 8), Seeded([2, 3, 8], 4), null, TensorData.FromNumbers(ElementType.Int32, [2, 3], [1, 1, 0, 1, 1, 1])], [A("num_heads", 2), A("scale", 0.2f)], 3, " mask, present");
-        yield return Contrib("MultiHeadAttention", [F(2, 3, 8), F(2, 3, 8), Seeded([2, 3, 8], 4), null, null, null, Seeded([2, 2, 2, 4], 7), Seeded([2, 2, 2, 4], 8)], [A("num_heads", 2)], 3, " past");
-    }
+    static TensorData Rounded(TensorData x) => TensorData.FromNumbers(ElementType.Float16, [.. x.Dims], x.ToDoubles());
 
     static IEnumerable<AdapterCase> Fused()
     {
-        var (x, skip, scale, shift, bias) = (F(2, 3, 8), Seeded([2, 3, 8], 9), F(8), Seeded([8], 10), Seeded([8], 11));
-        yield return Contrib("SkipLayerNormalization", [x, skip, scale, shift, bias], [A("epsilon", 1e-5f)]);
-        yield return new("SkipLayerNormalization with sum", new("SkipLayerNormalization", 1, [x, skip, scale, shift], [], 1, Microsoft));
-        yield return Contrib("SkipSimplifiedLayerNormalization", [x, skip, scale, bias], [A("epsilon", 1e-5f)]);
-        yield return Contrib("SimplifiedLayerNormalization", [x, scale], [A("epsilon", 1e-5f)]) is var simple ? simple with { Reference = simple.Call with { Domain = "", Opset = 14 } } : throw new InvalidOperationException();
-        yield return new("LayerNormalization of com.microsoft", new("LayerNormalization", 1, [x, scale, shift], [], 1, Microsoft), new("LayerNormalization", 17, [x, scale, shift], []));
-        yield return Contrib("EmbedLayerNormalization", [Numbers(6, 2, 3), Numbers(2, 2, 3), F(6, 8), Seeded([5, 8], 2), Seeded([2, 8], 3), scale, shift, TensorData.FromNumbers(ElementType.Int32, [2, 3], [1, 1, 0, 1, 1, 1])], [A("mask_index_type", 1)], 2, constants: [2, 3, 4, 5, 6]);
-        yield return Contrib("EmbedLayerNormalization", [Numbers(6, 2, 3), null, F(6, 8), Seeded([5, 8], 2), null, scale, shift, null, Numbers(5, 2, 3)], [], 3, " positions, sum", [2, 3, 5, 6]);
-        yield return Contrib("Gelu", [x], []);
-        yield return Contrib("FastGelu", [x, bias], []);
-        yield return Contrib("BiasGelu", [x, bias], []);
-        yield return Contrib("QuickGelu", [x], [A("alpha", 1.5f)]);
-        yield return new("BiasAdd", new("BiasAdd", 1, [x, bias, skip], [], 1, Microsoft), new("Sum", 13, [x, bias, skip], []));
-        yield return new("BiasSoftmax", new("BiasSoftmax", 1, [x, bias], [A("axis", 2), A("is_inner_broadcast", 0)], 1, Microsoft), new("Softmax", 13, [Sum(x, bias)], []));
-        yield return Contrib("FusedMatMul", [F(2, 4, 3), F(2, 5, 4)], [A("transA", 1), A("transB", 1), A("alpha", 0.5f)]);
-        yield return Contrib("TransposeMatMul", [F(2, 3, 4), F(2, 5, 4)], [A("transB", 1)]);
-        yield return Contrib("FusedGemm", [F(2, 3), F(4, 3), F(4)], [A("transB", 1), A("activation", "LeakyRelu"), A("activation_alpha", 0.2f)]);
-        yield return Contrib("FusedConv", [F(1, 2, 5, 5), F(3, 2, 3, 3), F(3)], [A("activation", "Relu"), A("pads", 1, 1, 1, 1)], constants: [1, 2]);
-        yield return Contrib("FusedConv", [F(1, 2, 5, 5), F(3, 2, 3, 3), F(3), Seeded([1, 3, 3, 3], 12)], [A("activation", "Clip"), Attribute.Of("activation_params", [-0.2f, 0.4f])], note: " sum, clip", constants: [1, 2]);
+        var x = F(2, 3, 8);
         yield return Contrib("QuantizeLinear", [x, TensorData.Scalar(0.05), TensorData.FromNumbers(ElementType.UInt8, [], [7])], []);
         yield return Contrib("DequantizeLinear", [OrtReference.Seeded(ElementType.UInt8, [2, 3], new Random(1)), TensorData.Scalar(0.05), TensorData.FromNumbers(ElementType.UInt8, [], [7])], []);
         yield return Contrib("GridSample", [F(1, 2, 4, 4), F(1, 3, 3, 2)], [A("mode", "bilinear")]);
-    }
-
-    static TensorData Sum(TensorData x, TensorData bias)
-    {
-        var (a, b) = (x.ToFloats(), bias.ToFloats());
-        return TensorData.FromFloats([.. x.Dims], [.. a.Select((v, i) => v + b[i % b.Length])]);
     }
 }

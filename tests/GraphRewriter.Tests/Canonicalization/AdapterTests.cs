@@ -1,5 +1,7 @@
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
+using GraphRewriter.Serialization;
+using GraphRewriter.Tests.Gradients;
 using Xunit;
 
 namespace GraphRewriter.Tests.Canonicalization;
@@ -27,6 +29,7 @@ public class AdapterTests
     public void Every_adapter_is_executed_by_a_case()
     {
         var calls = AdapterCases.All.Select(c => (c.Call.Domain, c.Call.OpType, c.Call.Opset)).ToHashSet();
+        calls.UnionWith(OpSamples.All.Where(s => s.IsLowered).Select(s => (s.OpDomain, s.OpType, s.OpDomain.Length > 0 ? 1 : s.Opset ?? Model.CanonicalOpset)));
         foreach (var folder in (string[])["node", "pytorch-operator", "pytorch-converted", "simple"])
             foreach (var stored in StoredCase.Below(Checkout.OnnxTestData(folder))) calls.UnionWith(stored.Calls());
         // What cannot be lowered is tested by name below.
@@ -46,6 +49,32 @@ public class AdapterTests
         Assert.Equal(("call", "BitCast", 26L), (unsupported.Node, unsupported.OpType, unsupported.Opset));
     }
 
+    public static TheoryData<string> Refusals() => [.. AdapterCases.Refused.Select(c => c.Name)];
+
+    [Theory]
+    [MemberData(nameof(Refusals))]
+    public void A_fused_operator_without_canonical_form_is_named_with_the_reason(string name)
+    {
+        var refused = Assert.Single(AdapterCases.Refused, c => string.Equals(c.Name, name, StringComparison.Ordinal));
+
+        var canonical = Canonicalizer.Run(refused.Call.ToModel(), new CanonicalOptions());
+
+        Assert.Equal((refused.Name, "com.microsoft::" + refused.Call.OpType), (Assert.Single(canonical.Unsupported).Reason, canonical.Unsupported[0].OpType));
+        Assert.Equal(refused.Call.OpType, Assert.Single(canonical.Model.Graph.Nodes, n => n.Domain.Length > 0).OpType);
+    }
+
+    [Fact]
+    public void A_cumulative_product_needs_no_rank()
+    {
+        var call = new OperatorCall("CumProd", 26, [TensorData.FromNumbers(ElementType.Float32, [2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]), TensorData.Scalar(-2L)], []);
+        var model = call.ToModel();
+        model.Graph.Inputs[0].Shape = null;
+
+        var canonical = Canonicalizer.Run(model, new CanonicalOptions { KeepDynamic = true });
+
+        Assert.Equal([1f, 2, 3, 8, 5, 6, 35, 48], OrtReference.Run(OnnxWriter.ToBytes(canonical.Model), call.Feeds())["y0"].ToFloats());
+    }
+
     [Fact]
     public void An_operator_nobody_knows_is_named_and_passed_through()
     {
@@ -55,6 +84,30 @@ public class AdapterTests
 
         Assert.Equal("NoSuchOperator", Assert.Single(canonical.Unsupported).OpType);
         Assert.Equal("NoSuchOperator", Assert.Single(canonical.Model.Graph.Nodes).OpType);
+    }
+
+    [Fact]
+    public void An_adapter_that_meets_an_unknown_type_gives_up_with_the_reason()
+    {
+        var canonical = Canonicalizer.Run(TextGraph.Parse("""
+            opset 7
+            opset custom 1
+            input x f32[1,3,4,4]
+            y = custom::Secret(x) ; secret
+            z = ImageScaler(y) scale=0.5 bias=[1.0, 2.0, 3.0] ; scaler
+            output z
+            """), new CanonicalOptions());
+
+        Assert.Equal(["custom::Secret: an operator of another domain; it is passed through as it is", "ImageScaler: The element type of 'y' is not known."], canonical.Unsupported.Select(u => $"{u.OpType}: {u.Reason}"));
+        Assert.Equal("Secret ImageScaler", canonical.Operators());
+    }
+
+    [Fact]
+    public void A_convolution_in_blocks_says_how_to_get_a_model_without()
+    {
+        var call = new OperatorCall("Conv", 1, [TensorData.FromFloats([1, 8, 1, 1], new float[8])], [], Domain: "com.microsoft.nchwc");
+
+        Assert.Contains("ORT_ENABLE_EXTENDED", Assert.Single(Canonicalizer.Run(call.ToModel(), new CanonicalOptions()).Unsupported).Reason, StringComparison.Ordinal);
     }
 
     [Fact]

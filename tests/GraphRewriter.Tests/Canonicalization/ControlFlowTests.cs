@@ -57,6 +57,27 @@ public class ControlFlowTests
     }
 
     [Fact]
+    public void Each_branch_computes_the_sizes_it_needs()
+    {
+        var canonical = Canonical.Of("""
+            opset 11
+            input x f32[N,M,K]
+            input c bool[]
+            graph yes
+            y = Softmax(x) axis=1
+            output y
+            graph no
+            y = LogSoftmax(x) axis=1
+            output y
+            main
+            z = If(c) then_branch=@yes else_branch=@no
+            output z
+            """, new CanonicalOptions { KeepDynamic = true, FixControlInputs = false });
+
+        Assert.All(Assert.Single(canonical.Model.Graph.Nodes).Subgraphs, s => Assert.Contains(s.Graph.Nodes, n => n.Is("Shape")));
+    }
+
+    [Fact]
     public void A_branch_that_only_passes_a_value_on_leaves_an_Identity_under_the_output_name()
     {
         var canonical = Canonical.Of("""

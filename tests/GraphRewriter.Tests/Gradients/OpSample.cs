@@ -1,10 +1,11 @@
+using GraphRewriter.Emission;
 using GraphRewriter.Ir;
 using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.Tests.Gradients;
 
 /// <summary>One call of one operator on which its gradient rule is checked.</summary>
-/// <param name="Op">The operator.</param>
+/// <param name="Op">The operator, with its domain in front where that is not the standard one: <c>com.microsoft::Attention</c>.</param>
 /// <param name="Name">What is special about the sample; unique within the operator.</param>
 /// <param name="Inputs">The inputs; null where an optional one is left out.</param>
 /// <param name="Attributes">The attributes.</param>
@@ -12,6 +13,27 @@ namespace GraphRewriter.Tests.Gradients;
 /// <param name="Outputs">How many outputs the node has.</param>
 sealed record OpSample(string Op, string Name, SampleInput?[] Inputs, Attribute[]? Attributes = null, Domain? Domain = null, int Outputs = 1)
 {
+    /// <summary>
+    /// The version of the operator, where it is none of the canonical opset. The operator is then put into its canonical form first, and its values and differences are those
+    /// of the kernel that ONNX Runtime has for the operator itself.
+    /// </summary>
+    public long? Opset { get; init; }
+
+    /// <summary>Emits what computes the same, for ONNX Runtime to run in the operator's place where it has no kernel for it; null where it has one.</summary>
+    public Func<Tape, Value?[], Value[]>? Reference { get; init; }
+
+    /// <summary>The outputs that the node leaves out.</summary>
+    public int[] LeftOut { get; init; } = [];
+
+    /// <summary>Whether the operator has to be put into canonical form first.</summary>
+    public bool IsLowered => Opset is not null || OpDomain.Length > 0;
+
+    /// <summary>The operator's domain.</summary>
+    public string OpDomain => Op.Contains("::", StringComparison.Ordinal) ? Op.Split("::")[0] : "";
+
+    /// <summary>The operator's name without its domain.</summary>
+    public string OpType => Op.Split("::")[^1];
+
     /// <summary>The operator is linear in each input while the others are fixed: a difference over a step of one is exact, which helps where only float32 kernels exist.</summary>
     public bool Linear { get; init; }
 

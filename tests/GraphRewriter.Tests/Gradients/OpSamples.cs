@@ -26,6 +26,9 @@ static class OpSamples
         .. FrontEndSamples.All,
         .. RecurrentSamples.All,
         .. ControlFlowSamples.All,
+        .. LoweredSamples.All,
+        .. FusedSamples.All,
+        .. FusedAttentionSamples.All,
     ];
 
     public static FrozenDictionary<string, OpSample> ById { get; } = All.ToFrozenDictionary(s => s.Id, StringComparer.Ordinal);

@@ -1,3 +1,4 @@
+using GraphRewriter.Canonicalization;
 using GraphRewriter.Emission;
 using GraphRewriter.Inference;
 using GraphRewriter.Ir;
@@ -13,7 +14,7 @@ sealed class SampleGraph
     readonly OpSample sample;
     readonly Value?[] inputs;
 
-    /// <summary>Builds the forward graph.</summary>
+    /// <summary>Builds the forward graph, in canonical form.</summary>
     /// <param name="sample">The sample.</param>
     /// <param name="values">The values of each input.</param>
     /// <param name="real">The float type.</param>
@@ -21,8 +22,39 @@ sealed class SampleGraph
     public SampleGraph(OpSample sample, double[]?[] values, ElementType real, bool hideShapes = false)
     {
         this.sample = sample;
+        (Model, inputs) = Build(sample, values, real, hideShapes);
+        if (sample.IsLowered)
+        {
+            var canonical = Canonicalizer.Run(Model, new CanonicalOptions { KeepDynamic = true, ComputeInFloat32 = false, FixControlInputs = false });
+            Xunit.Assert.Equal("", string.Join("; ", canonical.Unsupported.Select(u => u.Reason)));
+            Model = canonical.Model;
+            inputs = [.. inputs.Select(i => Model.Graph.Inputs.Find(v => string.Equals(v.Name, i?.Name, StringComparison.Ordinal)))];
+        }
+        Outputs = [.. Model.Graph.Outputs];
+        ForwardNodes = Model.Graph.Nodes.Count;
+    }
+
+    /// <summary>The sample for ONNX Runtime to evaluate: the operator as it is, or where there is no kernel for it what computes the same.</summary>
+    public static Model Original(OpSample sample, double[]?[] values, ElementType real)
+    {
+        var (model, inputs) = Build(sample, values, real, hideShapes: false);
+        if (sample.Reference is null) return model;
+        var graph = model.Graph;
+        var outputs = graph.Outputs.ToList();
+        graph.Nodes.Clear();
+        graph.Outputs.Clear();
+        var tape = new Tape(graph);
+        var results = sample.Reference(tape, inputs);
+        foreach (var (output, result) in outputs.Zip(results)) tape.Emit(new Node("Identity", [result], [output], name: output.Name + "/alias"));
+        tape.AppendTo(graph);
+        graph.Outputs.AddRange(outputs);
+        return model;
+    }
+
+    static (Model Model, Value?[] Inputs) Build(OpSample sample, double[]?[] values, ElementType real, bool hideShapes)
+    {
         var graph = new Graph { Name = "sample" };
-        inputs = new Value?[sample.Inputs.Length];
+        var inputs = new Value?[sample.Inputs.Length];
         for (var i = 0; i < inputs.Length; i++)
         {
             if (sample.Inputs[i] is not { } input) continue;
@@ -31,21 +63,25 @@ sealed class SampleGraph
             else graph.Inputs.Add(inputs[i] = new Value($"x{i}", data.Type, hideShapes && !input.IsShaped ? Shape.OfRank(input.Dims.Length) : Shape.Of(input.Dims)));
         }
         var given = inputs.Where((_, i) => sample.Inputs[i] is not { IsCaptured: true });
-        var node = new Node(sample.Op, given, Enumerable.Range(0, sample.Outputs).Select(k => new Value($"y{k}")), sample.Attributes?.Select(Bound), "", "node");
+        var node = new Node(sample.OpType, given, Enumerable.Range(0, sample.Outputs).Select(k => sample.LeftOut.Contains(k) ? null : new Value($"y{k}")), sample.Attributes?.Select(a => Bound(a, inputs)), sample.OpDomain, "node");
         graph.Nodes.Add(node);
+        graph.Outputs.AddRange(node.Outputs.OfType<Value>());
+        var model = new Model(graph);
+        model.Opsets[""] = sample.Opset ?? Model.CanonicalOpset;
+        if (sample.OpDomain.Length > 0) model.Opsets[sample.OpDomain] = 1;
         ShapeInference.Infer(graph);
-        graph.Outputs.AddRange(node.Outputs!);
-        Outputs = [.. node.Outputs.Select(o => o!)];
-        Model = new Model(graph);
-        Model.Opsets[""] = Model.CanonicalOpset;
+        return (model, inputs);
     }
 
     public Model Model { get; }
 
     public IReadOnlyList<Value> Outputs { get; }
 
+    /// <summary>How many nodes the sample itself takes.</summary>
+    int ForwardNodes { get; }
+
     /// <summary>The operators that the rule emitted.</summary>
-    public IEnumerable<string> EmittedOperators => Model.Graph.Nodes.Skip(1).Select(n => n.OpType).Distinct(StringComparer.Ordinal);
+    public IEnumerable<string> EmittedOperators => Model.Graph.Nodes.Skip(ForwardNodes).Select(n => n.OpType).Distinct(StringComparer.Ordinal);
 
     /// <summary>The slots of the inputs with gradient.</summary>
     public IEnumerable<int> Slots => Enumerable.Range(0, inputs.Length).Where(i => sample.Inputs[i] is { IsFloat: true, HasGradient: true });
@@ -65,7 +101,7 @@ sealed class SampleGraph
     }
 
     /// <summary>An attribute of its own for each graph: a subgraph is copied, and what it names without defining it is the input of that name.</summary>
-    GraphRewriter.Ir.Attribute Bound(GraphRewriter.Ir.Attribute attribute)
+    static GraphRewriter.Ir.Attribute Bound(GraphRewriter.Ir.Attribute attribute, Value?[] inputs)
     {
         if (attribute.Content is not Graph body) return attribute;
         var map = GraphRewriter.Gradients.Iteration.CapturedBy(body).ToDictionary(v => v, v => inputs.Single(i => i is not null && string.Equals(i.Name, v.Name, StringComparison.Ordinal))!);
