@@ -15,10 +15,14 @@ sealed class Step : IDisposable
     readonly OrtExecutor executor;
     readonly Dictionary<string, TensorData> feeds;
     readonly string[] outputs;
+    readonly Dictionary<string, string> sources = new(StringComparer.Ordinal);
 
     Step(CanonicalModel model, InstrumentedGraph graph, Protocol protocol, OrtSettings settings)
     {
         Nodes = graph.Model.Graph.Nodes.Count;
+        var byName = graph.Model.Graph.AllNodes().Where(n => n.Origin is null).ToLookup(n => n.Name, n => n.OpType, StringComparer.Ordinal);
+        foreach (var node in graph.Model.Graph.AllNodes())
+            if (node.Origin is { } origin && byName[origin].FirstOrDefault() is { } source) sources[node.Name] = source;
         outputs = [.. graph.Model.Graph.Outputs.Select(o => o.Name)];
         feeds = Feeds(model, graph, protocol);
         executor = new OrtExecutor(graph.Model, settings);
@@ -26,6 +30,9 @@ sealed class Step : IDisposable
 
     /// <summary>The nodes of the graph, before ONNX Runtime fuses any.</summary>
     public int Nodes { get; }
+
+    /// <summary>The operator for whose sake a node was emitted; null for one of the model's own, and for one that ONNX Runtime put in or renamed.</summary>
+    public string? SourceOf(string node) => sources.GetValueOrDefault(node);
 
     /// <summary>The canonical model of a file, bound to a batch size.</summary>
     public static CanonicalModel Read(string path, long batch)

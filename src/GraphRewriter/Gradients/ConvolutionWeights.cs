@@ -11,14 +11,12 @@ namespace GraphRewriter.Gradients;
 static class ConvolutionWeights
 {
     // Beyond this many kernel elements one slice and product each makes the graph too large.
-    const long MostSlices = 128;
+    internal const long MostSlices = 128;
     const long MostSlicesBySamples = 1024;
     const long FewPositions = 16;
     // From this many output elements per channel on, one product per sample is as fast as one product over all, and needs no transposition.
     const long ManyPositions = 1024;
     const long ManyPositionsPointwise = 128;
-    // Below this many output elements per channel a depthwise gradient is faster as one convolution than as a product and sum for each kernel element.
-    const long ManyPositionsDepthwise = 196;
     // Below this many channels the rows of a channels-last tensor are too short to copy well.
     const long FewChannels = 8;
 
@@ -30,7 +28,7 @@ static class ConvolutionWeights
     /// <param name="Groups">The number of groups.</param>
     /// <param name="Out">Channels of dY per group.</param>
     /// <param name="In">Channels of X per group.</param>
-    sealed record Correlation(Value X, Value Dy, Value Positions, Window Window, long Groups, long Out, long In);
+    internal sealed record Correlation(Value X, Value Dy, Value Positions, Window Window, long Groups, long Out, long In);
 
     /// <summary>Emits the gradient.</summary>
     /// <param name="t">Where to emit.</param>
@@ -48,8 +46,7 @@ static class ConvolutionWeights
         var gradient = window.KernelCount switch
         {
             1 => Pointwise(t, c, positions),
-            <= MostSlices when c is { In: 1, Groups: > 1 } && window.IsDense && positions is < 0 or >= ManyPositionsDepthwise => Depthwise(t, c),
-            _ when c is { In: 1, Groups: > 1 } => Swapped(t, c),
+            _ when c is { In: 1, Groups: > 1 } => DepthwiseWeights.Gradient(t, x, c),
             _ when positions is > 0 and <= FewPositions && positions < window.KernelCount => ByPositions(t, c),
             > MostSlices => Swapped(t, c),
             _ when group == 1 && (positions >= ManyPositions || c.In < FewChannels) => BySamples(t, c),
@@ -117,17 +114,6 @@ static class ConvolutionWeights
         return t.Concat(3, [.. Grid(c.Window.Kernel).Select(k => t.Unsqueeze(t.MatMul(rows, InputRows(t, c, Shifted(t, c, last, k))), 3))]);
     }
 
-    /// <summary>One slice, product and sum for each element of the kernel, for a single input channel per group: [N, G, M, positions…].</summary>
-    static Value Depthwise(Tape t, Correlation c)
-    {
-        var several = c.Out > 1;
-        var dy = several ? t.Reshape(c.Dy, t.Concat(0, t.DimOf(c.Dy, 0), t.Ints(c.Groups, c.Out), c.Positions)) : c.Dy;
-        var x = several ? t.Unsqueeze(c.X, 2) : c.X;
-        var first = several ? 3 : 2;
-        long[] axes = [0, .. Enumerable.Range(first, c.Window.Rank).Select(i => (long)i)];
-        return t.Concat(-1, [.. Grid(c.Window.Kernel).Select(k => t.Unsqueeze(t.ReduceSum(t.Mul(dy, Shifted(t, c, x, k, first)), axes, keepDims: false), -1))]);
-    }
-
     /// <summary>A product over kernel elements for a few window positions: the samples and positions together are the inner dimension.</summary>
     static Value ByPositions(Tape t, Correlation c)
     {
@@ -148,7 +134,7 @@ static class ConvolutionWeights
     /// One convolution in which channels and samples have changed places, so that dY is the kernel: X [C, G * N, …], dY [G * M, N, …] gives [C, G * M, kernel…].
     /// Strides become dilations and the other way round; positions beyond the kernel are cut off.
     /// </summary>
-    static Value Swapped(Tape t, Correlation c)
+    internal static Value Swapped(Tape t, Correlation c)
     {
         var window = c.Window;
         var sizes = Window.Sizes(t, c.X, window.Rank);
@@ -180,7 +166,7 @@ static class ConvolutionWeights
     static Value InputRows(Tape t, Correlation c, Value last) => t.Reshape(last, c.Groups, -1, c.In);
 
     /// <summary>The elements of X, whose spatial axes begin at the given one, that a kernel element reads: one per position of the window.</summary>
-    static Value Shifted(Tape t, Correlation c, Value x, long[] kernelElement, int firstAxis = 2)
+    internal static Value Shifted(Tape t, Correlation c, Value x, long[] kernelElement, int firstAxis = 2)
     {
         var window = c.Window;
         var starts = kernelElement.Select((k, i) => k * window.Dilations[i]).ToArray();
