@@ -9,6 +9,7 @@ static class ProxyRegistry
     public static readonly Proxy[] All =
     [
         InTrain.Proxy,
+        GradAlign.Proxy,
         Epsilon.Proxy,
         GradNorm.Proxy,
         Size.Parameters,

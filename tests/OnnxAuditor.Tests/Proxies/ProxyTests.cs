@@ -63,6 +63,42 @@ public sealed class ProxyTests
         Assert.Contains("gradient", Score(InTrain.Proxy, Measured([new(100, 4, 3, 5)], [null])).Reason, StringComparison.Ordinal);
     }
 
+    static ModelMeasurement WithGram(int n, params double[] matrix) => Measured([], []) with { Gram = new SampleGram(n, matrix, [Weight], null) };
+
+    [Fact]
+    public void GradAlign_is_the_log_determinant_of_the_cosines()
+    {
+        // Gradients (3, 0), (0, 2) and (-1, -1): cosines 0, -1/√2 and -1/√2.
+        var score = Score(GradAlign.Proxy, WithGram(3, 9, 0, -3, 0, 4, -2, -3, -2, 2));
+        // Eigenvalues of K are 2, 1 and 0.
+        Assert.Equal(Math.Log(2 + 1e-6) + Math.Log(1 + 1e-6) + Math.Log(1e-6), score.Value!.Value, 1e-6);
+        Assert.Equal(-Math.Sqrt(2) / 3, score.Components["conflict"], 1e-12);
+        Assert.Equal(-Math.Sqrt(2) / 3, score.Components["meanCosine"], 1e-12);
+        Assert.Equal(2.0 / 3, score.Components["negativeFraction"], 1e-12);
+        // The mean direction is (1 - 1/√2, 1 - 1/√2) / 3.
+        Assert.Equal(Math.Sqrt(2) * (1 - Math.Sqrt(0.5)) / 3, score.Components["alignment"], 1e-9);
+        Assert.Equal(0, score.Components["minEigenvalue"], 1e-12);
+    }
+
+    [Fact]
+    public void GradAlign_does_not_change_with_the_scale_or_the_order_of_gradients()
+    {
+        var plain = Score(GradAlign.Proxy, WithGram(3, 9, 1, -3, 1, 4, -2, -3, -2, 5));
+        var scaled = Score(GradAlign.Proxy, WithGram(3, 9e20, 1e10, -3e10, 1e10, 4, -2, -3e10, -2, 5));
+        var turned = Score(GradAlign.Proxy, WithGram(3, 5, -2, -3, -2, 4, 1, -3, 1, 9));
+        Assert.Equal(plain.Value!.Value, scaled.Value!.Value, 1e-9);
+        Assert.Equal(plain.Value.Value, turned.Value!.Value, 1e-9);
+    }
+
+    [Fact]
+    public void GradAlign_counts_a_sample_without_gradient_as_a_row_of_zeros()
+    {
+        var score = Score(GradAlign.Proxy, WithGram(2, 4, 0, 0, 0));
+        Assert.Equal(Math.Log(1 + 1e-6) + Math.Log(1e-6), score.Value!.Value, 1e-9);
+        Assert.Contains("zero", Score(GradAlign.Proxy, WithGram(2, 0, 0, 0, 0)).Reason, StringComparison.Ordinal);
+        Assert.Contains("single sample", Score(GradAlign.Proxy, WithGram(1, 4)).Reason, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Grad_norm_is_the_sum_of_the_weights_norms() =>
         Assert.Equal(5, Score(GradNorm.Proxy, Measured([], [new(6, 2, 0, 0, 0), new(6, 3, 0, 0, 0)])).Value);
