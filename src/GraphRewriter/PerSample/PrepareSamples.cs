@@ -28,14 +28,18 @@ public static class PrepareSamples
         RemoveDropout.Apply(model.Graph);
         var samples = SampleAxes.Find(model, batch, out objection);
         if (samples is null || statistics == SampleStatistics.Frozen) return samples;
-        objection = model.Graph.Nodes.Where(n => n.Is("BatchNormalization")).Select(n => Objection(n, samples)).FirstOrDefault(o => o is not null);
+        objection = WithoutVariance(model.Graph) ?? model.Graph.Nodes.Where(n => n.Is("BatchNormalization") && samples.Of(n.Inputs[0]) is { Share: > 1 })
+            .Select(n => $"BatchNormalization '{n.LogicalName}' takes several elements of axis 0 from each sample").FirstOrDefault();
         if (objection is not null) return null;
         SetNormStatistics.Alone(model.Graph);
         return SampleAxes.Find(model, batch, out objection);
     }
 
-    static string? Objection(Node norm, SampleAxes samples) =>
-        norm.Inputs[0]!.Rank < 3 ? $"BatchNormalization '{norm.LogicalName}' takes one number a channel from each sample: alone it has no variance"
-        : samples.Of(norm.Inputs[0]) is { Share: > 1 } ? $"BatchNormalization '{norm.LogicalName}' takes several elements of axis 0 from each sample"
-        : null;
+    /// <summary>The first BatchNormalization that takes a single number a channel from each sample, which alone has no variance; null where there is none.</summary>
+    public static string? WithoutVariance(Graph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        return graph.AllNodes().Where(n => n.Is("BatchNormalization") && n.Inputs[0]?.Shape is { Rank: < 3 })
+            .Select(n => $"BatchNormalization '{n.LogicalName}' takes one number a channel from each sample: alone it has no variance").FirstOrDefault();
+    }
 }

@@ -141,6 +141,7 @@ sealed class InstrumentedGraph
     SampleAxes? SetStatistics(CanonicalModel source, Protocol protocol)
     {
         var graph = Model.Graph;
+        if (protocol.Statistics == NormStatistics.Alone && PrepareSamples.WithoutVariance(graph) is { } norm) throw new ModelException(ModelProblem.Unsupported, norm);
         var isOne = source.Batch.Kind == BatchKind.None || source.Batch.Size == 1;
         if (protocol.KeepsSamplesApart && !isOne)
         {
