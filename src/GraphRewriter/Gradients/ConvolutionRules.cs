@@ -43,6 +43,7 @@ static class ConvolutionRules
     /// </summary>
     internal static Value Scattered(Tape t, Value x, Value w, Value dy, Window window, long group)
     {
+        if (DepthwiseConvolution.InputGradient(t, x, w, dy, window, group) is { } product) return product;
         var behind = t.Sub(t.Sub(window.Extent(t, dy), window.Begins), Window.Sizes(t, x, window.Rank));
         if (window.Begins.Constant?.ToInt64s() is { } begins && behind.Constant?.ToInt64s() is { } ends)
         {

@@ -46,7 +46,7 @@ static class ConvolutionWeights
         var gradient = window.KernelCount switch
         {
             1 => Pointwise(t, c, positions),
-            _ when c is { In: 1, Groups: > 1 } => DepthwiseWeights.Gradient(t, x, c),
+            _ when c is { In: 1, Groups: > 1 } => DepthwiseConvolution.WeightGradient(t, x, c),
             _ when positions is > 0 and <= FewPositions && positions < window.KernelCount => ByPositions(t, c),
             > MostSlices => Swapped(t, c),
             _ when group == 1 && (positions >= ManyPositions || c.In < FewChannels) => BySamples(t, c),

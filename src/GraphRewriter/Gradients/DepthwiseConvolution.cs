@@ -5,34 +5,53 @@ using Correlation = GraphRewriter.Gradients.ConvolutionWeights.Correlation;
 namespace GraphRewriter.Gradients;
 
 /// <summary>
-/// The gradient of a depthwise convolution's weight, one channel of X per group. There is too little to compute for a convolution kernel to be fast at it. Matrix
-/// products are, even where they compute many times more: products of all pairs of an element of X and an element of dY, summed over what the pairs have in
-/// common, of which a second product adds up those that a kernel element makes.
+/// Gradients of depthwise convolutions, one channel of X per group. There is too little to compute for a convolution kernel to be fast at it. Matrix products are,
+/// even where they compute many times more: on pairs of a position of X and a position of dY, each of which belongs to one kernel element or none. For dW the
+/// products of all pairs are summed over samples, then those of each kernel element; for dX the weight is spread over its pairs, which makes a matrix per channel.
 /// </summary>
-static class DepthwiseWeights
+static class DepthwiseConvolution
 {
-    // Times on ONNX Runtime, of 88 to 576 channels: 0.05 to 0.28 of one convolution's below this many pairs, as much as by rows above.
+    // Measured with 16 samples of 88 to 576 channels on ONNX Runtime. Below this many pairs dW takes 0.05 to 0.3 of the time of one convolution, and above as long as by rows;
+    // dX takes 0.1 to 0.4 of a transposed or plain convolution with a fed weight, 0.7 to 2 times (some 0.1 ms) of a plain one with a constant weight.
     const long MostPairs = 2048;
     // By rows a kernel element costs a product for each element of a row, else a few passes over dY: even at rows of this many kernels, and of more where strides make the passes slow.
     const long MostKernelsInRow = 12;
     // A larger constant would weigh more in the file than the graph around it.
     const long LargestSelection = 1 << 17;
 
-    /// <summary>Emits the gradient.</summary>
+    /// <summary>Emits the weight's gradient.</summary>
     /// <param name="t">Where to emit.</param>
     /// <param name="x">What the window moves over, without padding.</param>
     /// <param name="c">What is to be computed.</param>
-    public static Value Gradient(Tape t, Value x, Correlation c)
+    public static Value WeightGradient(Tape t, Value x, Correlation c)
     {
         var window = c.Window;
-        if (window.Begins.Constant is null || window.Ends.Constant is null || !x.Shape!.Skip(2).Concat(c.Dy.Shape!.Skip(2)).All(d => d.IsKnown))
+        if (!IsKnown(x, c.Dy, window))
             return window.IsDense && window.KernelCount <= ConvolutionWeights.MostSlices ? ByKernel(t, c) : ConvolutionWeights.Swapped(t, c);
         var (from, to) = (Sizes(x), Sizes(c.Dy));
-        if (Product(from) * Product(to) is var pairs && pairs <= MostPairs && pairs * window.KernelCount <= LargestSelection) return ByPairs(t, x, c, from, to);
+        if (HasFewPairs(from, to, window)) return ByPairs(t, x, c, from, to);
         var (length, width) = (from[^1], window.Kernel[^1]);
         if (length <= MostKernelsInRow * width * window.Strides[^1] && length * to[^1] * width <= LargestSelection && window.KernelCount / width <= ConvolutionWeights.MostSlices)
             return ByRows(t, x, c, length, to[^1]);
         return window.KernelCount <= ConvolutionWeights.MostSlices ? ByKernel(t, c) : ConvolutionWeights.Swapped(t, c);
+    }
+
+    /// <summary>Emits dX: [N, G, spatial…]. Null where there are many pairs, or sizes that are not known; a convolution is the better form there.</summary>
+    /// <param name="t">Where to emit.</param>
+    /// <param name="x">What the window moves over, without padding; only its sizes matter.</param>
+    /// <param name="w">The weight: [G * M, 1, kernel…].</param>
+    /// <param name="dy">One element per position of the window: [N, G * M, positions…].</param>
+    /// <param name="window">The window.</param>
+    /// <param name="groups">The number of groups.</param>
+    public static Value? InputGradient(Tape t, Value x, Value w, Value dy, Window window, long groups)
+    {
+        if (groups == 1 || !w.Shape![0].IsKnown || w.Shape[1].Size != 1 || !IsKnown(x, dy, window)) return null;
+        var (from, to) = (Sizes(x), Sizes(dy));
+        if (!HasFewPairs(from, to, window)) return null;
+        var (q, p, several) = (Product(from), Product(to), w.Shape[0].Size / groups);
+        var matrices = t.Reshape(t.MatMul(t.Reshape(w, -1, window.KernelCount), Selection(t, w.Type, window, 0, from, to, kernelFirst: true)), groups, several * p, q);
+        var outputs = t.Transpose(t.Reshape(dy, -1, groups, several * p), 1, 0, 2);
+        return t.Reshape(t.Transpose(t.MatMul(outputs, matrices), 1, 0, 2), [-1, groups, .. from]);
     }
 
     /// <summary>All pairs of positions of a channel, summed over samples: [G, positions of X, M * positions of dY].</summary>
@@ -43,7 +62,7 @@ static class DepthwiseWeights
         var right = t.Transpose(t.Reshape(c.Dy, -1, c.Groups, c.Out * p), 1, 0, 2);
         var pairs = t.MatMul(left, right);
         if (c.Out > 1) pairs = t.Transpose(t.Reshape(pairs, c.Groups, q, c.Out, p), 0, 2, 1, 3);
-        return t.MatMul(t.Reshape(pairs, -1, q * p), Selection(t, c, 0, from, to));
+        return t.MatMul(t.Reshape(pairs, -1, q * p), Selection(t, x.Type, c.Window, 0, from, to));
     }
 
     /// <summary>
@@ -69,7 +88,7 @@ static class DepthwiseWeights
             if (c.Out > 1) product = t.Transpose(t.Reshape(product, c.Groups, q, c.Out, p), 0, 2, 1, 3);
             return t.Reshape(product, c.Groups * c.Out, 1, q * p);
         });
-        return t.MatMul(t.Concat(1, [.. products]), Selection(t, c, others, [q], [p]));
+        return t.MatMul(t.Concat(1, [.. products]), Selection(t, x.Type, window, others, [q], [p]));
     }
 
     /// <summary>One slice, product and sum for each element of the kernel: [N, G, M, positions…].</summary>
@@ -83,25 +102,34 @@ static class DepthwiseWeights
         return t.Concat(-1, [.. ConvolutionWeights.Grid(c.Window.Kernel).Select(k => t.Unsqueeze(t.ReduceSum(t.Mul(dy, ConvolutionWeights.Shifted(t, c, x, k, first)), axes, keepDims: false), -1))]);
     }
 
-    /// <summary>Which pairs a kernel element makes, over the axes from the first on: [positions of X * positions of dY, kernel elements], ones between zeros.</summary>
-    static Value Selection(Tape t, Correlation c, int first, long[] from, long[] to)
+    /// <summary>
+    /// Which pairs belong to a kernel element, over the axes from the first on, as ones between zeros: [positions of X * positions of dY, kernel elements], or
+    /// [kernel elements, positions of dY * positions of X].
+    /// </summary>
+    static Value Selection(Tape t, ElementType type, Window window, int first, long[] from, long[] to, bool kernelFirst = false)
     {
-        var window = c.Window;
         var begins = window.Begins.Constant!.ToInt64s();
         var kernel = ConvolutionWeights.Grid(window.Kernel[first..]).ToList();
         var (q, p) = (Product(from), Product(to));
         var values = new double[q * p * kernel.Count];
-        foreach (var (at, o) in ConvolutionWeights.Grid(to).Index())
+        foreach (var (o, position) in ConvolutionWeights.Grid(to).Index())
         {
             foreach (var (element, k) in kernel.Index())
             {
-                long[] place = [.. o.Select((position, i) => position * window.Strides[first + i] + k[i] * window.Dilations[first + i] - begins[first + i])];
-                if (place.Zip(from).All(a => a.First >= 0 && a.First < a.Second))
-                    values[(place.Zip(from).Aggregate(0L, (flat, a) => flat * a.Second + a.First) * p + at) * kernel.Count + element] = 1;
+                long[] place = [.. position.Select((at, i) => at * window.Strides[first + i] + k[i] * window.Dilations[first + i] - begins[first + i])];
+                if (place.Zip(from).Any(a => a.First < 0 || a.First >= a.Second)) continue;
+                var read = place.Zip(from).Aggregate(0L, (flat, a) => flat * a.Second + a.First);
+                values[kernelFirst ? (element * p + o) * q + read : (read * p + o) * kernel.Count + element] = 1;
             }
         }
-        return t.Const(TensorData.FromNumbers(c.Dy.Type, [q * p, kernel.Count], values));
+        return t.Const(TensorData.FromNumbers(type, kernelFirst ? [kernel.Count, p * q] : [q * p, kernel.Count], values));
     }
+
+    static bool IsKnown(Value x, Value dy, Window window) =>
+        window.Begins.Constant is not null && window.Ends.Constant is not null && x.Shape!.Skip(2).Concat(dy.Shape!.Skip(2)).All(d => d.IsKnown);
+
+    static bool HasFewPairs(long[] from, long[] to, Window window) =>
+        Product(from) * Product(to) is var pairs && pairs <= MostPairs && pairs * window.KernelCount <= LargestSelection;
 
     /// <summary>The first elements of a vector of paddings.</summary>
     static Value Leading(Tape t, Value amounts, int count) => t.Ints(amounts.Constant!.ToInt64s().AsSpan(0, count));
