@@ -1,20 +1,32 @@
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using TorchSharp;
 
 namespace OnnxAuditor.Execution.Torch;
 
-/// <summary>libtorch, which is loaded when it is first asked for and never before: it is large, and most audits do without.</summary>
-static class TorchLibrary
+/// <summary>libtorch: loaded when it is first asked for, since most audits do without and it is large.</summary>
+static partial class TorchLibrary
 {
-    static readonly Lazy<string?> Reason = new(Load);
-    static readonly Lock Threads = new();
-    static bool interopIsSet;
+    /// <summary>The platforms that TorchSharp and libtorch have packages for.</summary>
+    static readonly string[] Platforms = ["linux-x64", "win-x64", "win-arm64", "osx-arm64"];
 
-    /// <summary>Why libtorch cannot be used and how it can be had, in one sentence; null where it can be used. The first call loads it.</summary>
+    static readonly Lazy<string?> Reason = new(Load);
+
+    static readonly Lazy<int> OwnThreads = new(() =>
+    {
+        // libtorch takes this number once in a process. Operators run one after another here.
+        torch.set_num_interop_threads(1);
+        return torch.get_num_threads();
+    });
+
+    /// <summary>Why libtorch cannot be used and what to do about it, in one sentence; null where it can be used. The first call loads it.</summary>
     public static string? Unavailable => Reason.Value;
 
-    /// <summary>The versions of TorchSharp and of the libtorch that it was built on. Does not load it.</summary>
-    public static string Version => $"TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)}, libtorch {torch.__version__}";
+    /// <summary>The versions of TorchSharp and of libtorch. They are known without loading it.</summary>
+    public static string Version => $"{typeof(torch).Assembly.GetName().Version!.ToString(3)} (libtorch {LibTorchVersion})";
+
+    /// <summary>The version of the package libtorch-cpu that TorchSharp was built on.</summary>
+    internal static string LibTorchVersion => System.Version.Parse(torch.__version__).ToString(3);
 
     /// <summary>Makes sure that libtorch is loaded.</summary>
     /// <exception cref="UsageException">It cannot be; the message is <see cref="Unavailable"/>.</exception>
@@ -23,26 +35,59 @@ static class TorchLibrary
         if (Unavailable is { } reason) throw new UsageException(reason);
     }
 
-    /// <summary>Sets the threads of one operator. Operators run one after another.</summary>
-    /// <param name="threads">Their number; 0 leaves libtorch's own choice, the physical cores.</param>
-    /// <exception cref="UsageException">libtorch cannot be loaded.</exception>
+    /// <summary>Sets how many threads an operator runs on, for all of the process.</summary>
+    /// <param name="threads">Their number; 0 for libtorch's own choice.</param>
+    /// <exception cref="UsageException">libtorch cannot be used.</exception>
     public static void UseThreads(int threads)
     {
         Require();
-        lock (Threads)
+        var own = OwnThreads.Value;
+        torch.set_num_threads(threads > 0 ? threads : own);
+    }
+
+    /// <summary>The reason for <see cref="Unavailable"/>.</summary>
+    /// <param name="platform">A runtime identifier.</param>
+    /// <param name="isThere">Whether the build has libtorch.</param>
+    /// <param name="loader">What the system's loader said; its paths are left out.</param>
+    internal static string Explain(string platform, bool isThere, string loader)
+    {
+        if (!Platforms.Contains(platform, StringComparer.Ordinal)) return $"TorchSharp is not made for {platform}, only for {string.Join(", ", Platforms)}.";
+        var package = $"libtorch-cpu-{platform} {LibTorchVersion}";
+        if (!isThere) return $"libtorch is not part of this build: build with -p:Torch=true, which takes the package {package}.";
+        // On Linux each line is a place that was tried; the first one that names more than an absent file says what is wrong.
+        var lines = loader.Split('\n').Select(l => Folders().Replace(l.Trim(), "")).Where(l => l.Length > 0).ToList();
+        var reason = lines.Find(l => l.Contains(".so", StringComparison.Ordinal) && !l.Contains("cannot open shared object file", StringComparison.Ordinal)) ?? lines[^1];
+        return $"libtorch is there but does not load ({reason.TrimEnd('.')}): restore TorchSharp and {package} anew and build again.";
+    }
+
+    /// <summary>Loads the two libraries. TorchSharp would do so as well, but where it fails it prints the paths that it tried.</summary>
+    static string? Load()
+    {
+        try
         {
-            // libtorch takes this number once in a process.
-            if (!interopIsSet) torch.set_num_interop_threads(1);
-            interopIsSet = true;
-            if (threads > 0) torch.set_num_threads(threads);
+            foreach (var library in (string[])["torch_cpu", "LibTorchSharp"]) NativeLibrary.Load(library, typeof(torch).Assembly, searchPath: null);
+            return null;
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            return Explain(Platform(), IsThere(), e.Message);
         }
     }
 
-    /// <summary>Loads the two libraries as TorchSharp would, which prints the paths that it tried when it fails.</summary>
-    static string? Load()
+    static string Platform()
     {
-        var assembly = typeof(torch).Assembly;
-        if (!NativeLibrary.TryLoad("torch_cpu", assembly, null, out _)) return "no libtorch";
-        return NativeLibrary.TryLoad("LibTorchSharp", assembly, null, out _) ? null : "no LibTorchSharp";
+        var system = OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal) ? "linux-musl" : "linux";
+        return $"{system}-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
     }
+
+    /// <summary>Whether libtorch's file is in one of the folders that native libraries are looked for in.</summary>
+    static bool IsThere()
+    {
+        var file = OperatingSystem.IsWindows() ? "torch_cpu.dll" : OperatingSystem.IsMacOS() ? "libtorch_cpu.dylib" : "libtorch_cpu.so";
+        var folders = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? AppContext.BaseDirectory;
+        return Array.Exists(folders.Split(Path.PathSeparator), f => File.Exists(Path.Combine(f, file)));
+    }
+
+    [GeneratedRegex(@"\S*[/\\]", RegexOptions.None, 1000)]
+    private static partial Regex Folders();
 }

@@ -1,0 +1,16 @@
+using System.Collections.Frozen;
+
+namespace OnnxAuditor.Execution.Torch;
+
+/// <summary>All operators that can be computed on tensors.</summary>
+static class TorchOps
+{
+    /// <summary>The operators by family.</summary>
+    public static readonly TorchOp[] All =
+    [
+        .. ElementwiseOps.All,
+    ];
+
+    /// <summary>The operators by name.</summary>
+    public static FrozenDictionary<string, TorchOp> ByOp { get; } = All.ToFrozenDictionary(o => o.OpType, StringComparer.Ordinal);
+}
