@@ -88,7 +88,7 @@ sealed class TorchScope
             if (node.Outputs[o] is not { } value) continue;
             var tensor = (o < outputs.Length ? outputs[o] : null) ?? throw new ModelException(ModelProblem.Unsupported, $"Torch does not compute output {o} of {node}.");
             // An input handed on gets a handle of its own, so that each value is let go by itself.
-            if (Array.IndexOf(inputs, tensor) >= 0 || Array.IndexOf(outputs, tensor) < o) tensor = tensor.alias();
+            if (inputs.Any(i => ReferenceEquals(i, tensor)) || Array.FindIndex(outputs, t => ReferenceEquals(t, tensor)) < o) tensor = tensor.alias();
             values[value] = made.MoveToOuter(tensor);
         }
     }
