@@ -75,7 +75,7 @@ static class QuantizationOps
 
     static Tensor Saturated(TorchCall c, Tensor y, ElementType type)
     {
-        if (!type.IsInteger) throw c.Refuse($"it gives {type}, which libtorch does not hold");
+        if (Float8.Is(type)) return Float8.Round(y, type, TypeOps.Saturates(c));
         var (least, greatest) = type is ElementType.UInt4 or ElementType.UInt8 or ElementType.UInt16 ? (0.0, Math.Pow(2, type.Bits) - 1) : (-Math.Pow(2, type.Bits - 1), Math.Pow(2, type.Bits - 1) - 1);
         return y.clamp(least, greatest).to(TorchTensors.ScalarTypeOf(type));
     }
