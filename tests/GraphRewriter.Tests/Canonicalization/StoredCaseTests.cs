@@ -28,11 +28,34 @@ public class StoredCaseTests(ITestOutputHelper output)
 
     void RunAll(string folder, int atLeast)
     {
-        var results = StoredCase.Below(Checkout.OnnxTestData(folder)).Select(c => (Case: c, Result: c.Run())).ToLookup(r => r.Result.Outcome, r => $"{r.Case}: {r.Result.Reason}");
+        var results = StoredCase.Below(Checkout.OnnxTestData(folder)).Select(c => (Case: c, Result: Run(c))).ToLookup(r => r.Result.Outcome, r => $"{r.Case}: {r.Result.Reason}");
 
-        foreach (var reason in results[StoredCase.Outcome.LeftOut]) output.WriteLine(reason);
-        Assert.Empty(results[StoredCase.Outcome.Failed]);
-        Assert.All(results[StoredCase.Outcome.LeftOut], reason => Assert.Contains(Excuses, e => reason.Contains(": " + e, StringComparison.Ordinal)));
-        Assert.True(results[StoredCase.Outcome.Passed].Count() >= atLeast, $"{results[StoredCase.Outcome.Passed].Count()} passed");
+        foreach (var reason in results[Outcome.LeftOut]) output.WriteLine(reason);
+        Assert.Empty(results[Outcome.Failed]);
+        Assert.All(results[Outcome.LeftOut], reason => Assert.Contains(Excuses, e => reason.Contains(": " + e, StringComparison.Ordinal)));
+        Assert.True(results[Outcome.Passed].Count() >= atLeast, $"{results[Outcome.Passed].Count()} passed");
+    }
+
+    /// <summary>
+    /// Runs a case in canonical form, and where that does not give the stored outputs, as it is: a case that ONNX Runtime itself cannot run or gets otherwise decides nothing.
+    /// </summary>
+    /// <returns>The outcome, and for all but <see cref="Outcome.Passed"/> the reason.</returns>
+    static (Outcome Outcome, string Reason) Run(StoredCase test)
+    {
+        using (var file = test.Read())
+            if (file.Model.Graph.Inputs.Concat(file.Model.Graph.Outputs).Any(v => v.Other is not null)) return (Outcome.LeftOut, "takes or gives something that is no tensor");
+        // Sums of large numbers that cancel are zero in the stored outputs only.
+        test = test with { OfLargest = 1e-5 };
+        if (test.Run(StoredCase.OnOnnxRuntime)[0] is not { } wrong) return (Outcome.Passed, "");
+        if (ReferenceEquals(wrong, StoredCase.TooOld)) return (Outcome.LeftOut, wrong);
+        return test.RunOriginal() is { } excuse ? (Outcome.LeftOut, $"{excuse}; canonical: {wrong}") : (Outcome.Failed, wrong);
+    }
+
+    /// <summary>How a case ended: passed; left out, as ONNX Runtime itself does not give the stored outputs; or failed.</summary>
+    enum Outcome
+    {
+        Passed,
+        LeftOut,
+        Failed,
     }
 }
