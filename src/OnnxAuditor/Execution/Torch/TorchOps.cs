@@ -9,6 +9,7 @@ static class TorchOps
     public static readonly TorchOp[] All =
     [
         .. ElementwiseOps.All,
+        .. ControlFlowOps.All,
     ];
 
     /// <summary>The operators by name.</summary>
