@@ -56,12 +56,11 @@ static partial class TorchLibrary
     internal static string Explain(string platform, bool isThere, string loader)
     {
         if (!Platforms.Contains(platform, StringComparer.Ordinal)) return $"TorchSharp is not made for {platform}, only for {string.Join(", ", Platforms)}.";
-        var package = $"libtorch-cpu-{platform} {LibTorchVersion}";
-        if (!isThere) return $"libtorch is not part of this build: build with -p:Torch=true, which takes the package {package}.";
+        if (!isThere) return $"libtorch is not part of this build: build with -p:Torch=true, which takes the package libtorch-cpu-{platform} {LibTorchVersion}.";
         // On Linux each line is a place that was tried; the first one that names more than an absent file says what is wrong.
         var lines = loader.Split('\n').Select(l => Folders().Replace(l.Trim(), "")).Where(l => l.Length > 0).ToList();
         var reason = lines.Find(l => l.Contains(".so", StringComparison.Ordinal) && !l.Contains("cannot open shared object file", StringComparison.Ordinal)) ?? lines[^1];
-        return $"libtorch is there but does not load ({reason.TrimEnd('.')}): restore TorchSharp and {package} anew and build again.";
+        return $"libtorch is there but does not load ({reason.TrimEnd('.')}): remove the folder artifacts and build again on this system.";
     }
 
     /// <summary>Loads the two libraries, as TorchSharp would.</summary>
