@@ -53,7 +53,8 @@ static class TorchTensors
     public static TensorData Fetch(Tensor tensor, ElementType declared)
     {
         var type = declared is ElementType.Undefined ? OwnType(tensor.dtype) : declared;
-        using var held = tensor.detach().to(ScalarTypeOf(type)).cpu().contiguous();
+        using var made = NewDisposeScope();
+        var held = tensor.detach().to(ScalarTypeOf(type)).cpu().contiguous();
         var bytes = tensor.numel() == 0 ? [] : held.bytes.ToArray();
         return IsHeldAsIs(type) ? TensorData.FromBytes(type, held.shape, bytes) : Narrowed(type, held);
     }
@@ -95,7 +96,7 @@ static class TorchTensors
 
     static TensorData Narrowed(ElementType type, Tensor held)
     {
-        using var wide = held.to(ScalarType.Int64);
+        var wide = held.to(ScalarType.Int64);
         var numbers = wide.data<long>().ToArray();
         var bytes = new byte[type.ByteCount(numbers.Length)];
         var perByte = 8 / Math.Max(type.Bits, 1);
