@@ -35,6 +35,9 @@ sealed class TorchCall(Node node, Tensor?[] inputs, TorchScope scope)
     /// <summary>The number in a one-element input; null where it is left out.</summary>
     public double? Number(int index) => Optional(index) is { } x ? x.to(ScalarType.Float64).cpu().item<double>() : null;
 
+    /// <summary>The numbers of an input (scales, regions); null where it is left out.</summary>
+    public double[]? Numbers(int index) => Optional(index) is { } x ? [.. x.to(ScalarType.Float64).cpu().contiguous().data<double>()] : null;
+
     /// <summary>An axis attribute, counted from the front.</summary>
     public int Axis(string attribute, long fallback, long rank)
     {

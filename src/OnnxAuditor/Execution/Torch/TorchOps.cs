@@ -9,6 +9,15 @@ static class TorchOps
     public static readonly TorchOp[] All =
     [
         .. ElementwiseOps.All,
+        .. ConvolutionOps.All,
+        .. NormalizationOps.All,
+        .. PoolingOps.All,
+        .. RegionOps.All,
+        .. SamplingOps.All,
+        .. ResampleOps.All,
+        .. SignalOps.All,
+        .. RecurrentOps.All,
+        .. LossOps.All,
         .. ControlFlowOps.All,
     ];
 
