@@ -55,7 +55,8 @@ static class NormalizationOps
     static Tensor LpNormalization(TorchCall c)
     {
         var norm = linalg.vector_norm(c[0], c.Node.Int("p", 2), [c.Axis("axis", -1, c[0].dim())], keepdim: true);
-        return (c[0] / norm).masked_fill(norm == 0, 0);
+        var isZero = norm == 0;
+        return (c[0] / norm.masked_fill(isZero, 1)).masked_fill(isZero, 0);
     }
 
     /// <summary>As in the operator's function, 1e-9 is added to the standard deviation.</summary>

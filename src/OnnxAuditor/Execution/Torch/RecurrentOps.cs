@@ -110,8 +110,10 @@ static class RecurrentOps
             hidden = isThere is null ? next.Hidden : where(isThere, next.Hidden, hidden);
             memory = isThere is null || memory is null ? next.Memory : where(isThere, next.Memory!, memory);
         }
-        return (stack(outputs, 0), hidden, memory);
+        return (stack(outputs, 0), AtEnd(hidden)!, AtEnd(memory));
 
+        // ONNX Runtime ends a sequence without steps in zeros, not in its initial state.
+        Tensor? AtEnd(Tensor? state) => lengths is null ? state : state?.masked_fill(lengths == 0, 0);
         Tensor Initial(int input) => c.Optional(input)?.select(0, index) ?? x.new_zeros(x.shape[1], units);
     }
 }

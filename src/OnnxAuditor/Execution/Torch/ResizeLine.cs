@@ -37,17 +37,19 @@ sealed record ResizeLine(long Size, long NewSize, double Scale, string Mode, (do
     /// <summary>Whether every mode leaves the axis as it is.</summary>
     public bool IsKept => Size == NewSize && Scale == 1;
 
-    /// <summary>The place in the data that an element of the result stands for.</summary>
-    public double Place(long i) => Mode switch
+    /// <summary>
+    /// The place in the data that an element of the result stands for. Scales and regions are float32: what that precision cannot tell from a whole or a half is one.
+    /// </summary>
+    public double Place(long i) => (float)(Mode switch
     {
-        "half_pixel" => Back(i + 0.5) - 0.5,
-        "pytorch_half_pixel" => NewSize > 1 ? Back(i + 0.5) - 0.5 : 0,
-        "half_pixel_symmetric" => Size / 2.0 * (1 - NewSize / (Scale * Size)) + Back(i + 0.5) - 0.5,
-        "asymmetric" => Back(i),
+        "half_pixel" => (i + 0.5) / Scale - 0.5,
+        "pytorch_half_pixel" => NewSize > 1 ? (i + 0.5) / Scale - 0.5 : 0,
+        "half_pixel_symmetric" => Size / 2.0 * (1 - NewSize / (Scale * Size)) + (i + 0.5) / Scale - 0.5,
+        "asymmetric" => i / Scale,
         "align_corners" => NewSize > 1 ? i * (Size - 1.0) / (NewSize - 1) : 0,
         "tf_crop_and_resize" => NewSize > 1 ? Region.From * (Size - 1) + i * (Region.To - Region.From) * (Size - 1) / (NewSize - 1) : 0.5 * (Region.From + Region.To) * (Size - 1),
         _ => throw new ModelException(ModelProblem.Unsupported, $"Torch knows no coordinate transformation '{Mode}'."),
-    };
+    });
 
     /// <summary>The elements of the result that stand for places outside of the data.</summary>
     public long[] Outside() => [.. Indices().Where(i => Place(i) is var p && (p < 0 || p > Size - 1))];
@@ -89,7 +91,4 @@ sealed record ResizeLine(long Size, long NewSize, double Scale, string Mode, (do
     }
 
     IEnumerable<long> Indices() => Enumerable.Range(0, (int)NewSize).Select(i => (long)i);
-
-    /// <summary>A coordinate of the result by the scale. A ratio of sizes is undone exactly, so that a half stays a half.</summary>
-    double Back(double coordinate) => NewSize == Scale * Size ? coordinate * Size / NewSize : coordinate / Scale;
 }

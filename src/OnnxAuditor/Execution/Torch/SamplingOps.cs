@@ -11,7 +11,7 @@ static class SamplingOps
     /// <summary>The operators.</summary>
     internal static readonly TorchOp[] All =
     [
-        TorchOp.Of("AffineGrid", c => affine_grid(c[0], c.Ints(1)!, c.Node.Int("align_corners") != 0)),
+        TorchOp.Of("AffineGrid", AffineGrid),
         TorchOp.Of("GridSample", GridSample),
     ];
 
@@ -26,6 +26,13 @@ static class SamplingOps
         var filled = TorchWindow.Pad(maps, [.. spans.Select(_ => 0L)], [.. spans.Select((s, i) => s + 1 - maps.shape[i + 2])]);
         var grid = stack([.. places.Select((p, i) => p * (2.0 / spans[i]) - 1).Reverse()], -1);
         return grid_sample(filled, grid, GridSampleMode.Bilinear, GridSamplePaddingMode.Zeros, align_corners: true);
+    }
+
+    static Tensor AffineGrid(TorchCall c)
+    {
+        var (size, align) = (c.Ints(1)!, c.Node.Int("align_corners") != 0);
+        if (align && size.AsSpan(2).Contains(1)) throw c.Refuse("where the only element of an axis lies when corners are aligned, PyTorch, ONNX Runtime and the specification say differently");
+        return affine_grid(c[0], size, align);
     }
 
     static Tensor GridSample(TorchCall c)

@@ -28,7 +28,7 @@ static class SignalOps
         {
             (false, false) => fft.fft_(x, length, axis).view_as_real(),
             (false, true) => fft.rfft(x, length, axis).view_as_real(),
-            (true, false) => fft.ifft(x, length, axis).view_as_real(),
+            (true, false) => fft.ifft(x, length, axis).resolve_conj().view_as_real(),
             (true, true) => fft.irfft(x, length, axis).unsqueeze(-1),
         };
     }
