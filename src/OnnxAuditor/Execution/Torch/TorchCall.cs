@@ -47,6 +47,9 @@ sealed class TorchCall(Node node, Tensor?[] inputs, TorchScope scope)
     /// <summary>The first output of another operator that is given the attributes of this node.</summary>
     public Tensor As(string opType, params Tensor?[] other) => TorchOps.ByOp[opType].Run(new TorchCall(node, other, scope))[0]!;
 
+    /// <summary>The numbers of an input (scales, regions); null where it is left out.</summary>
+    public double[]? Numbers(int index) => Optional(index) is { } x ? [.. x.to(ScalarType.Float64).cpu().contiguous().data<double>()] : null;
+
     /// <summary>An axis attribute, counted from the front.</summary>
     public int Axis(string attribute, long fallback, long rank)
     {

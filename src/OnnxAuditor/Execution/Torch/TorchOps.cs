@@ -19,6 +19,16 @@ static class TorchOps
         .. TypeOps.All,
         .. QuantizationOps.All,
         .. GeneratorOps.All,
+        .. ConvolutionOps.All,
+        .. NormalizationOps.All,
+        .. PoolingOps.All,
+        .. RegionOps.All,
+        .. SamplingOps.All,
+        .. ResampleOps.All,
+        .. SignalOps.All,
+        .. RecurrentOps.All,
+        .. LossOps.All,
+        .. ControlFlowOps.All,
     ];
 
     /// <summary>The operators by name.</summary>
