@@ -30,7 +30,7 @@ static class ElementwiseOps
         TorchOp.Unary("Log", x => x.log()),
         TorchOp.Unary("Sqrt", x => x.sqrt()),
         TorchOp.Unary("Reciprocal", x => x.reciprocal()),
-        TorchOp.Unary("Erf", x => x.Real().erf().to(x.dtype)),
+        TorchOp.Of("Erf", c => TypeOps.FromReal(TypeOps.Real(c[0], c.TypeOf(0)).erf(), c.TypeOf(0))),
 
         TorchOp.Unary("Sin", x => x.sin()),
         TorchOp.Unary("Cos", x => x.cos()),
@@ -59,9 +59,10 @@ static class ElementwiseOps
     /// <summary>The exponent may be of another type than the base, whose type the power has.</summary>
     static Tensor Pow(TorchCall c)
     {
-        var (a, b) = (c[0], c[1]);
-        if (a.is_integral() && b.is_floating_point()) return a.Real().pow(b).to(a.dtype).Wrapped(c.TypeOf(0));
-        return a.pow(b).to(a.dtype).Wrapped(c.TypeOf(0));
+        var (a, b, type) = (c[0], c[1], c.TypeOf(0));
+        if (a.is_floating_point() && b.numel() == 1 && b.dim() <= a.dim() && !b.requires_grad) return a.pow(c.Number(1)!.Value);
+        if (b.is_floating_point()) return TypeOps.FromReal(TypeOps.Real(a, type).pow(b), type).to(a.dtype);
+        return a.pow(TypeOps.Convert(b, c.TypeOf(1), a.is_floating_point() ? ElementType.Float64 : ElementType.Int64)).to(a.dtype).Wrapped(type);
     }
 
     /// <summary>The remainder has the sign of the dividend with fmod, of the divisor without.</summary>

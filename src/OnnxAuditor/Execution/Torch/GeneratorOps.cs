@@ -41,10 +41,9 @@ static class GeneratorOps
     /// <summary>start + i · delta. The bounds are numbers to it, through which no gradient flows.</summary>
     static Tensor Range(TorchCall c)
     {
-        var (start, delta, type) = (c[0].detach(), c[2].detach(), c[0].dtype);
-        var span = (c[1].detach().Real() - start.Real()) / delta.Real();
-        var count = Math.Max((long)Math.Ceiling(span.to(ScalarType.Float64).item<double>()), 0);
-        return c[0].Counting(count).to(type) * delta.reshape([]) + start.reshape([]);
+        var (start, delta) = (c[0].detach().reshape([]), c[2].detach().reshape([]));
+        var count = Math.Max((long)Math.Ceiling((c.Number(1)!.Value - c.Number(0)!.Value) / c.Number(2)!.Value), 0);
+        return c[0].Counting(count).to(start.dtype) * delta + start;
     }
 
     static Tensor EyeLike(TorchCall c)

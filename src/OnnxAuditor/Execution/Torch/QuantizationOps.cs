@@ -24,7 +24,7 @@ static class QuantizationOps
     static Tensor QuantizeLinear(TorchCall c)
     {
         var (x, scale) = (c[0], c[1]);
-        var y = (x.Real() / Spread(c, scale)).round();
+        var y = (TypeOps.Real(x, c.TypeOf(0)) / Spread(c, scale)).round();
         if (c.Optional(2) is { } zero) y += Spread(c, zero);
         var asked = (ElementType)c.Node.Int("output_dtype");
         return Saturated(c, y, asked is not ElementType.Undefined ? asked : c.Optional(2) is null ? ElementType.UInt8 : c.TypeOf(2));

@@ -21,7 +21,7 @@ static class ReductionOps
         Reduction("ReduceL1", r => r.Sum(r.X.abs())),
         Reduction("ReduceL2", EuclideanNorm),
         Reduction("ReduceSumSquare", r => r.Sum(r.X * r.X)),
-        Reduction("ReduceLogSum", r => r.Sum(r.X.Real()).log()),
+        Reduction("ReduceLogSum", r => r.Sum(r.Real).log()),
         Reduction("ReduceLogSumExp", LogSumExp),
         TorchOp.Of("CumSum", CumSum),
         TorchOp.Of("ArgMax", c => ArgExtremum(c, (x, axis) => x.argmax(axis, keepdim: true))),
@@ -31,7 +31,7 @@ static class ReductionOps
     static TorchOp Reduction(string opType, Func<Reduced, Tensor> run) => TorchOp.Of(opType, c =>
     {
         var reduced = new Reduced(c);
-        var y = run(reduced).to(reduced.X.dtype).Wrapped(c.TypeOf(0));
+        var y = TypeOps.FromReal(run(reduced), c.TypeOf(0));
         return c.Node.Int("keepdims", 1) == 1 ? y : y.reshape([.. y.shape.Where((_, i) => !reduced.Axes.Contains(i))]);
     });
 
@@ -65,14 +65,14 @@ static class ReductionOps
     /// <summary>The gradient is 0 where the norm is.</summary>
     static Tensor EuclideanNorm(Reduced r)
     {
-        var square = r.Sum(r.X.Real().square());
+        var square = r.Sum(r.Real.square());
         return square.masked_fill(square == 0, 1).sqrt().Where(square != 0, 0);
     }
 
     /// <summary>A row of -infinity gives -infinity, and has the gradient 0.</summary>
     static Tensor LogSumExp(Reduced r)
     {
-        var x = r.X.Real();
+        var x = r.Real;
         if (r.Count == 0) return r.Sum(x).log();
         var greatest = r.Axes.Length == 0 ? x.detach() : x.detach().amax(r.Axes, keepdim: true);
         var shift = greatest.masked_fill(greatest.isinf(), 0);
@@ -107,6 +107,9 @@ static class ReductionOps
         public Tensor X { get; } = c[0];
 
         public ElementType Type { get; } = c.TypeOf(0);
+
+        /// <summary>X as floats.</summary>
+        public Tensor Real => TypeOps.Real(X, Type);
 
         /// <summary>The axes, counted from the front.</summary>
         public long[] Axes { get; } = c.Ints(1) is { Length: > 0 } given ? [.. given.Select(a => (long)c[0].AxisOf(a))]

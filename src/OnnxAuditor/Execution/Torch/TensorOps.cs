@@ -59,8 +59,5 @@ static class TensorOps
             ElementType.Int4 => x.bitwise_and(x.Scalar(15)).bitwise_xor(x.Scalar(8)) - 8,
             _ => x,
         };
-
-        /// <summary>Integers as float64, to be computed with there and brought back by <c>to(x.dtype)</c>; floats as they are.</summary>
-        public Tensor Real() => x.is_integral() ? x.to(ScalarType.Float64) : x;
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using GraphRewriter.Ir;
 using static TorchSharp.torch;
@@ -55,7 +56,8 @@ static class TorchTensors
         var type = declared is ElementType.Undefined ? OwnType(tensor.dtype) : declared;
         using var made = NewDisposeScope();
         var held = tensor.detach().to(ScalarTypeOf(type)).cpu().contiguous();
-        var bytes = tensor.numel() == 0 ? [] : held.bytes.ToArray();
+        // The zeros that autograd gives where a derivative vanishes everywhere have no memory.
+        var bytes = tensor.numel() == 0 ? [] : Unsafe.IsNullRef(in held.bytes[0]) ? new byte[held.bytes.Length] : held.bytes.ToArray();
         return IsHeldAsIs(type) ? TensorData.FromBytes(type, held.shape, bytes) : Narrowed(type, held);
     }
 
