@@ -4,6 +4,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text;
+using Section = (uint Type, long Offset, long Size, int Link);
 
 namespace OnnxAuditor.Build;
 
@@ -19,7 +20,10 @@ namespace OnnxAuditor.Build;
 /// <remarks>MSBuild compiles this file when it builds the program (<c>LibTorch.targets</c>), against .NET Standard 2.0 alone; the tests compile it too.</remarks>
 public static class LibraryVersions
 {
-    const uint Relocations = 4, DynamicSymbols = 11, VersionNeeds = 0x6ffffffe, SymbolVersions = 0x6fffffff;
+    /// <summary>The library of the C++ standard, whose versions are looked at.</summary>
+    public const string StandardLibrary = "libstdc++.so.6";
+
+    const uint Relocations = 4, NoBytes = 8, DynamicSymbols = 11, VersionNeeds = 0x6ffffffe, SymbolVersions = 0x6fffffff;
     const int SectionSize = 64, SymbolSize = 24, RelocationSize = 24;
     const ushort Weak = 2, VersionMask = 0x7fff;
 
@@ -30,15 +34,16 @@ public static class LibraryVersions
     {
         var needs = new List<(string, string, bool, ushort, int)>();
         var sections = Sections(library);
-        foreach (var section in sections.Where(s => s.Type == VersionNeeds))
+        foreach (var table in sections.Where(s => s.Type == VersionNeeds))
         {
-            var names = Linked(sections, section).Offset;
-            for (long at = section.Offset, next = -1; next != 0; at += next)
+            var names = Linked(sections, table);
+            for (long at = table.Offset, next = -1; next != 0; at += next)
             {
+                if (U16(library, at) != 1) throw new InvalidDataException("its table of needed versions has another format than 1");
                 var entry = at + U32(library, at + 8);
                 for (var left = U16(library, at + 2); left > 0; left--)
                 {
-                    needs.Add((Name(library, names + U32(library, at + 4)), Name(library, names + U32(library, entry + 8)),
+                    needs.Add((Name(library, names, U32(library, at + 4)), Name(library, names, U32(library, entry + 8)),
                         (U16(library, entry + 4) & Weak) != 0, U16(library, entry + 6), (int)entry + 4));
                     entry += U32(library, entry + 12);
                 }
@@ -48,13 +53,13 @@ public static class LibraryVersions
         return needs;
     }
 
-    /// <summary>The library as it loads where <paramref name="standardLibrary"/> is the system's libstdc++: itself if nothing is missing there.</summary>
+    /// <summary>The library as it loads where <paramref name="standardLibrary"/> is the system's: itself if nothing that it needs is missing there.</summary>
     /// <param name="library">The bytes of a 64-bit library; they are not changed.</param>
     /// <param name="standardLibrary">The bytes of libstdc++.so.6.</param>
     /// <exception cref="InvalidDataException">A version is missing of which a symbol is used, or the library is not laid out as expected.</exception>
     public static byte[] Relax(byte[] library, byte[] standardLibrary)
     {
-        var missing = NeededBy(library).Where(n => n.Library == "libstdc++.so.6" && !n.IsWeak && !Defines(standardLibrary, n.Version)).ToList();
+        var missing = NeededBy(library).Where(n => n.Library == StandardLibrary && !n.IsWeak && !Has(standardLibrary, n.Version)).ToList();
         if (missing.Count == 0) return library;
         var relaxed = (byte[])library.Clone();
         foreach (var need in missing)
@@ -66,58 +71,69 @@ public static class LibraryVersions
         return relaxed;
     }
 
-    /// <summary>Whether a library has a version. Its name then stands in the table of names, between two zeros.</summary>
-    static bool Defines(byte[] library, string version)
+    /// <summary>Whether a library has a version: its name is then in the table of names, between two zeros.</summary>
+    public static bool Has(byte[] library, string version)
     {
         var name = Encoding.ASCII.GetBytes($"\0{version}\0");
-        for (var at = Array.IndexOf(library, (byte)0); at >= 0 && at + name.Length <= library.Length; at = Array.IndexOf(library, (byte)0, at + 1))
+        for (var at = Array.IndexOf(library, name[0]); at >= 0 && at + name.Length <= library.Length; at = Array.IndexOf(library, name[0], at + 1))
             if (new ArraySegment<byte>(library, at, name.Length).SequenceEqual(name)) return true;
         return false;
     }
 
-    /// <summary>The symbols of a version that a relocation refers to. The loader looks for no other ones.</summary>
+    /// <summary>The symbols of a version that a relocation refers to. The loader looks for no others.</summary>
     static IEnumerable<string> UsedSymbols(byte[] library, ushort version)
     {
         var sections = Sections(library);
-        var symbols = sections.Single(s => s.Type == DynamicSymbols);
-        var versions = sections.Single(s => s.Type == SymbolVersions);
-        var names = Linked(sections, symbols).Offset;
+        var symbols = Only(sections, DynamicSymbols);
+        var versions = Only(sections, SymbolVersions);
         return
             from table in sections
             where table.Type == Relocations
             from i in Enumerable.Range(0, (int)(table.Size / RelocationSize))
             let symbol = U32(library, table.Offset + (long)i * RelocationSize + 12)
             where (U16(library, versions.Offset + 2L * symbol) & VersionMask) == version
-            select Name(library, names + U32(library, symbols.Offset + (long)symbol * SymbolSize));
+            select Name(library, Linked(sections, symbols), U32(library, symbols.Offset + (long)symbol * SymbolSize));
     }
 
-    static List<(uint Type, long Offset, long Size, int Link)> Sections(byte[] library)
+    static List<Section> Sections(byte[] library)
     {
         const uint magic = 0x464c457f;
         if (library.Length < SectionSize || U32(library, 0) != magic || library[4] != 2 || library[5] != 1) throw new InvalidDataException("it is no 64-bit little-endian ELF file");
-        var first = U64(library, 40);
-        return [.. Enumerable.Range(0, U16(library, 60)).Select(i => first + (long)i * SectionSize)
-            .Select(at => (U32(library, at + 4), U64(library, at + 24), U64(library, at + 32), (int)U32(library, at + 40)))];
+        var sections = new List<Section>();
+        var at = I64(library, 40);
+        for (var left = U16(library, 60); left > 0; left--, at += SectionSize)
+        {
+            Section section = (U32(library, at + 4), I64(library, at + 24), I64(library, at + 32), (int)U32(library, at + 40));
+            if (section.Type != NoBytes) Within(library, section.Offset, section.Size);
+            sections.Add(section);
+        }
+        return sections;
     }
 
-    static (uint Type, long Offset, long Size, int Link) Linked(List<(uint Type, long Offset, long Size, int Link)> sections, (uint Type, long Offset, long Size, int Link) section) =>
+    static Section Only(List<Section> sections, uint type)
+    {
+        var found = sections.Where(s => s.Type == type).ToList();
+        return found.Count == 1 ? found[0] : throw new InvalidDataException($"it has {found.Count} sections of type 0x{type:x} and not one");
+    }
+
+    static Section Linked(List<Section> sections, Section section) =>
         section.Link >= 0 && section.Link < sections.Count ? sections[section.Link] : throw new InvalidDataException("a section of it refers to one that is not there");
 
     static ushort U16(byte[] bytes, long at) => BitConverter.ToUInt16(bytes, Within(bytes, at, 2));
 
     static uint U32(byte[] bytes, long at) => BitConverter.ToUInt32(bytes, Within(bytes, at, 4));
 
-    static long U64(byte[] bytes, long at) => BitConverter.ToInt64(bytes, Within(bytes, at, 8));
+    static long I64(byte[] bytes, long at) => BitConverter.ToInt64(bytes, Within(bytes, at, 8));
 
-    static string Name(byte[] bytes, long at)
+    static string Name(byte[] bytes, Section names, long offset)
     {
-        var start = Within(bytes, at, 1);
+        var start = Within(bytes, names.Offset + offset, 1);
         var end = Array.IndexOf(bytes, (byte)0, start);
         return end >= 0 ? Encoding.ASCII.GetString(bytes, start, end - start) : throw new InvalidDataException("a name in it has no end");
     }
 
-    static int Within(byte[] bytes, long at, int size) =>
-        at >= 0 && at <= bytes.Length - size ? (int)at : throw new InvalidDataException("a table of it points beyond its end");
+    static int Within(byte[] bytes, long at, long size) =>
+        at >= 0 && size >= 0 && size <= bytes.Length && at <= bytes.Length - size ? (int)at : throw new InvalidDataException("a table of it ends behind its end");
 }
 
 #if !NO_MSBUILD
@@ -135,17 +151,19 @@ public sealed class FixLibTorchSharp : Microsoft.Build.Utilities.Task
     /// <inheritdoc />
     public override bool Execute()
     {
-        // A file that is there is whole, whatever ended the build: projects built at the same time may want it, too.
+        // Written aside and renamed, so that a file that is there is whole. Two projects may be built at once; the file that is there then is the other's, and the same.
         var unfinished = $"{Fixed}.{Guid.NewGuid():N}";
         try
         {
-            File.WriteAllBytes(unfinished, LibraryVersions.Relax(File.ReadAllBytes(Shipped), File.ReadAllBytes(StandardLibrary())));
+            var library = LibraryVersions.Relax(File.ReadAllBytes(Shipped), File.ReadAllBytes(StandardLibrary()));
+            Directory.CreateDirectory(Path.GetDirectoryName(Fixed)!);
+            File.WriteAllBytes(unfinished, library);
             File.Delete(Fixed);
             File.Move(unfinished, Fixed);
         }
-        catch (Exception e) when (e is InvalidDataException or InvalidOperationException)
+        catch (InvalidDataException e)
         {
-            Log.LogWarning($"TorchSharp's native library stays as it is shipped and may not load: {e.Message}. (build/FixLibTorchSharp.cs)");
+            Log.LogWarning($"TorchSharp's native library is left as it is shipped and may not load here: {e.Message}.");
         }
         catch (IOException) when (File.Exists(Fixed))
         {
@@ -154,9 +172,10 @@ public sealed class FixLibTorchSharp : Microsoft.Build.Utilities.Task
         return true;
     }
 
-    /// <summary>The libstdc++ that the loader finds: .NET needs it, so that of this process is it.</summary>
+    /// <summary>The libstdc++ that the loader finds. .NET needs it, so it is that of this process.</summary>
     static string StandardLibrary() =>
-        File.ReadLines("/proc/self/maps").Select(line => line.Substring(line.LastIndexOf(' ') + 1)).FirstOrDefault(path => Path.GetFileName(path).StartsWith("libstdc++.so.6", StringComparison.Ordinal))
-        ?? throw new InvalidDataException("this process has no libstdc++.so.6 to tell its versions from");
+        File.ReadLines("/proc/self/maps").Select(line => line.Substring(line.LastIndexOf(' ') + 1))
+            .FirstOrDefault(path => Path.GetFileName(path).StartsWith(LibraryVersions.StandardLibrary, StringComparison.Ordinal))
+        ?? throw new InvalidDataException($"this process has no {LibraryVersions.StandardLibrary} to tell its versions from");
 }
 #endif

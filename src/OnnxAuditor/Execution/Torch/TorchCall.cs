@@ -35,6 +35,18 @@ sealed class TorchCall(Node node, Tensor?[] inputs, TorchScope scope)
     /// <summary>The number in a one-element input; null where it is left out.</summary>
     public double? Number(int index) => Optional(index) is { } x ? x.to(ScalarType.Float64).cpu().item<double>() : null;
 
+    /// <summary>The declared element type of an input, which says more than the tensor's own where libtorch lacks the type.</summary>
+    public ElementType TypeOf(int index) => node.Input(index)?.Type ?? ElementType.Undefined;
+
+    /// <summary>The declared element type of an output.</summary>
+    public ElementType ResultType(int index = 0) => node.OutputAt(index)?.Type ?? ElementType.Undefined;
+
+    /// <summary>Contents of an attribute as a tensor on the device.</summary>
+    public Tensor Constant(TensorData data) => TorchTensors.Share(data, scope.Pins).to(scope.Device);
+
+    /// <summary>The first output of another operator that is given the attributes of this node.</summary>
+    public Tensor As(string opType, params Tensor?[] other) => TorchOps.ByOp[opType].Run(new TorchCall(node, other, scope))[0]!;
+
     /// <summary>The numbers of an input (scales, regions); null where it is left out.</summary>
     public double[]? Numbers(int index) => Optional(index) is { } x ? [.. x.to(ScalarType.Float64).cpu().contiguous().data<double>()] : null;
 

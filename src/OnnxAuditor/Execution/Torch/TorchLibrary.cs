@@ -1,10 +1,14 @@
+using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using TorchSharp;
 
 namespace OnnxAuditor.Execution.Torch;
 
-/// <summary>libtorch: loaded when it is first asked for, since most audits do without and it is large.</summary>
+/// <summary>
+/// libtorch: loaded when it is first asked for, since most audits do without and it is large. TorchSharp loads it as well, with its first call; where that fails it
+/// prints the paths that it tried and copies the package cache's libtorch beside the program. So <see cref="Require"/> comes before any call of TorchSharp.
+/// </summary>
 static partial class TorchLibrary
 {
     /// <summary>The platforms that TorchSharp and libtorch have packages for.</summary>
@@ -25,8 +29,8 @@ static partial class TorchLibrary
     /// <summary>The versions of TorchSharp and of libtorch. They are known without loading it.</summary>
     public static string Version => $"{typeof(torch).Assembly.GetName().Version!.ToString(3)} (libtorch {LibTorchVersion})";
 
-    /// <summary>The version of the package libtorch-cpu that TorchSharp was built on.</summary>
-    internal static string LibTorchVersion => System.Version.Parse(torch.__version__).ToString(3);
+    /// <summary>The version of libtorch that TorchSharp was built on, as the build has it; to ask TorchSharp would load it.</summary>
+    internal static string LibTorchVersion => typeof(TorchLibrary).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "LibTorchVersion").Value!;
 
     /// <summary>Makes sure that libtorch is loaded.</summary>
     /// <exception cref="UsageException">It cannot be; the message is <see cref="Unavailable"/>.</exception>
@@ -52,15 +56,14 @@ static partial class TorchLibrary
     internal static string Explain(string platform, bool isThere, string loader)
     {
         if (!Platforms.Contains(platform, StringComparer.Ordinal)) return $"TorchSharp is not made for {platform}, only for {string.Join(", ", Platforms)}.";
-        var package = $"libtorch-cpu-{platform} {LibTorchVersion}";
-        if (!isThere) return $"libtorch is not part of this build: build with -p:Torch=true, which takes the package {package}.";
+        if (!isThere) return $"libtorch is not part of this build: build with -p:Torch=true, which takes the package libtorch-cpu-{platform} {LibTorchVersion}.";
         // On Linux each line is a place that was tried; the first one that names more than an absent file says what is wrong.
         var lines = loader.Split('\n').Select(l => Folders().Replace(l.Trim(), "")).Where(l => l.Length > 0).ToList();
         var reason = lines.Find(l => l.Contains(".so", StringComparison.Ordinal) && !l.Contains("cannot open shared object file", StringComparison.Ordinal)) ?? lines[^1];
-        return $"libtorch is there but does not load ({reason.TrimEnd('.')}): restore TorchSharp and {package} anew and build again.";
+        return $"libtorch is there but does not load ({reason.TrimEnd('.')}): remove the folder artifacts and build again on this system.";
     }
 
-    /// <summary>Loads the two libraries. TorchSharp would do so as well, but where it fails it prints the paths that it tried.</summary>
+    /// <summary>Loads the two libraries, as TorchSharp would.</summary>
     static string? Load()
     {
         try

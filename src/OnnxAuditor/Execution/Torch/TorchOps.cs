@@ -9,6 +9,16 @@ static class TorchOps
     public static readonly TorchOp[] All =
     [
         .. ElementwiseOps.All,
+        .. LogicOps.All,
+        .. ActivationOps.All,
+        .. ReductionOps.All,
+        .. LinearOps.All,
+        .. ShapeOps.All,
+        .. IndexOps.All,
+        .. SelectionOps.All,
+        .. TypeOps.All,
+        .. QuantizationOps.All,
+        .. GeneratorOps.All,
         .. ConvolutionOps.All,
         .. NormalizationOps.All,
         .. PoolingOps.All,
@@ -18,6 +28,7 @@ static class TorchOps
         .. SignalOps.All,
         .. RecurrentOps.All,
         .. LossOps.All,
+        .. ControlFlowOps.All,
     ];
 
     /// <summary>The operators by name.</summary>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using GraphRewriter.Ir;
 using static TorchSharp.torch;
@@ -58,8 +59,10 @@ static class TorchTensors
     public static TensorData Fetch(Tensor tensor, ElementType declared)
     {
         var type = declared is ElementType.Undefined ? OwnType(tensor.dtype) : declared;
-        using var held = tensor.detach().to(ScalarTypeOf(type)).cpu().contiguous();
-        var bytes = tensor.numel() == 0 ? [] : held.bytes.ToArray();
+        using var made = NewDisposeScope();
+        var held = tensor.detach().to(ScalarTypeOf(type)).cpu().contiguous();
+        // The zeros that autograd gives where a derivative vanishes everywhere have no memory.
+        var bytes = tensor.numel() == 0 ? [] : Unsafe.IsNullRef(in held.bytes[0]) ? new byte[held.bytes.Length] : held.bytes.ToArray();
         return IsHeldAsIs(type) ? TensorData.FromBytes(type, held.shape, bytes) : Narrowed(type, held);
     }
 
@@ -108,7 +111,7 @@ static class TorchTensors
 
     static TensorData Narrowed(ElementType type, Tensor held)
     {
-        using var wide = held.to(ScalarType.Int64);
+        var wide = held.to(ScalarType.Int64);
         var numbers = wide.data<long>().ToArray();
         var bytes = new byte[type.ByteCount(numbers.Length)];
         var perByte = 8 / Math.Max(type.Bits, 1);

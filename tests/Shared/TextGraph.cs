@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 using GraphRewriter.Ir;
 using Attribute = GraphRewriter.Ir.Attribute;
 
-namespace GraphRewriter.Tests.Canonicalization;
+namespace Testing;
 
 /// <summary>
 /// Models as text, for tests of passes. A line is one of: <c>opset 13</c>, <c>opset com.microsoft 1</c>, <c>input x f32[N,3]</c>, <c>const c f32[2] = 1 2</c>,
