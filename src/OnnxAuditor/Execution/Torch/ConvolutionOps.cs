@@ -73,17 +73,16 @@ static class ConvolutionOps
         return [.. total.Select(p => Math.Max(p, 0)).Select(p => mode is "SAME_UPPER" ? p / 2 : p - p / 2)];
     }
 
-    /// <summary>The product of the kernel with what it reads at the moved places, over two or three spatial axes.</summary>
+    /// <summary>The product of the kernel with what it reads at the moved places.</summary>
     static Tensor DeformConv(TorchCall c)
     {
         var (x, w, parts) = (c[0], c[1], c.Node.Int("offset_group", 1));
         var window = TorchWindow.Of(c, w.shape[2..]);
-        if (window.Rank is not (2 or 3)) throw c.Refuse("it has two or three spatial axes");
         var (n, positions, count) = (x.shape[0], window.Windows(x.shape[2..], ceil: false), window.Count);
         // [N * parts, K, axes, positions…]
         var offsets = c[2].reshape([n * parts, count, window.Rank, .. positions]);
-        var places = Enumerable.Range(0, window.Rank).Select(axis => (offsets.select(2, axis) + Regular(window, axis, positions, x)).flatten(1, 2)).ToArray();
-        var read = SamplingOps.Read(x.reshape([n * parts, -1, .. x.shape[2..]]), places).reshape(n, parts, -1, count, positions.Aggregate(1L, (a, b) => a * b));
+        var taps = Enumerable.Range(0, window.Rank).Select(axis => SamplingOps.Linear(offsets.select(2, axis) + Regular(window, axis, positions, x))).ToArray();
+        var read = SamplingOps.Read(x.reshape([n * parts, -1, .. x.shape[2..]]), taps).reshape(n, parts, -1, count, positions.Aggregate(1L, (a, b) => a * b));
         if (c.Optional(4) is { } mask) read = read * mask.reshape(n, parts, 1, count, -1);
         var group = c.Node.Int("group", 1);
         var y = w.reshape(group, w.shape[0] / group, -1).matmul(read.reshape(n, group, w.shape[1] * count, -1)).reshape([n, w.shape[0], .. positions]);

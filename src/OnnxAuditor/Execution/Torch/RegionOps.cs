@@ -31,7 +31,7 @@ static class RegionOps
         var order = new List<long>();
         foreach (var group in Enumerable.Range(0, batch.Length).GroupBy(r => (Image: batch[r], Across: counts[2 * r], Down: counts[2 * r + 1])))
         {
-            using var regions = tensor(group.Select(r => (long)r).ToArray(), device: x.device);
+            var regions = tensor(group.Select(r => (long)r).ToArray(), device: x.device);
             var (start, length) = (starts.index_select(0, regions), lengths.index_select(0, regions));
             var down = Places(start.select(1, 1), length.select(1, 1), rows, group.Key.Down);
             var across = Places(start.select(1, 0), length.select(1, 0), columns, group.Key.Across);
@@ -60,35 +60,13 @@ static class RegionOps
         var y = down.clamp(0, height - 1).unsqueeze(2).expand(grid).flatten(0, 1).unsqueeze(0);
         var x = across.clamp(0, width - 1).unsqueeze(1).expand(grid).flatten(0, 1).unsqueeze(0);
         var isMean = c.Node.String("mode", "avg") is "avg";
-        var read = (isMean ? SamplingOps.Read(image, [y, x]) : LargestPart(image, y, x)) * isRead.flatten(0, 1);
+        // ONNX takes the maximum not of what is interpolated, but of what each of the four neighbours adds to it.
+        var read = SamplingOps.Read(image, [SamplingOps.Linear(y), SamplingOps.Linear(x)], isMean ? null : (a, b) => a.maximum(b)) * isRead.flatten(0, 1);
         var samples = read.reshape([channels, .. shape]);
         return (isMean ? samples.mean([3, 5]) : samples.amax([3, 5])).transpose(0, 1);
     }
 
     static Tensor IsRead(Tensor place, long size) => (place >= -1).logical_and(place <= size);
-
-    /// <summary>The largest of what each of the four neighbours adds to the interpolation: what ONNX takes the maximum of.</summary>
-    static Tensor LargestPart(Tensor image, Tensor y, Tensor x)
-    {
-        var (height, width) = (image.shape[2], image.shape[3]);
-        var flat = image.flatten(2);
-        Tensor? largest = null;
-        foreach (var (dy, dx) in new[] { (0, 0), (0, 1), (1, 0), (1, 1) })
-        {
-            var (row, column) = (Neighbour(y, dy, height), Neighbour(x, dx, width));
-            var index = (row.Index * width + column.Index).flatten().expand(1, image.shape[1], -1);
-            var part = flat.gather(2, index).reshape([1, image.shape[1], .. y.shape[1..]]) * (row.Weight * column.Weight);
-            largest = largest is null ? part : largest.maximum(part);
-        }
-        return largest!;
-    }
-
-    static (Tensor Index, Tensor Weight) Neighbour(Tensor place, int next, long size)
-    {
-        var below = place.detach().floor();
-        var fraction = place - below;
-        return ((below + next).clamp_max(size - 1).to(ScalarType.Int64), next == 0 ? 1 - fraction : fraction);
-    }
 
     /// <summary>The bins of libtorch's adaptive pooling, over the region with nothing where it leaves the map; a bin of nothing gives 0.</summary>
     static Tensor MaxRoiPool(TorchCall c)

@@ -1,11 +1,15 @@
-using System.Numerics;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
 namespace OnnxAuditor.Execution.Torch;
 
-/// <summary>Reading maps at computed places.</summary>
+/// <summary>A neighbour that is read along one axis of a map.</summary>
+/// <param name="Index">Its index, a whole number [N, positions…]; outside of the map it counts as zero.</param>
+/// <param name="Weight">Its weight.</param>
+readonly record struct Tap(Tensor Index, Tensor Weight);
+
+/// <summary>Reading maps at computed places. libtorch's own cannot be differentiated twice, and TorchSharp has no way to its cubic mode.</summary>
 static class SamplingOps
 {
     /// <summary>The operators.</summary>
@@ -15,17 +19,34 @@ static class SamplingOps
         TorchOp.Of("GridSample", GridSample),
     ];
 
-    /// <summary>Maps read at fractional places by linear interpolation, zeros around them.</summary>
-    /// <param name="maps">[N, C, d…] with two or three spatial axes.</param>
-    /// <param name="places">The place along each axis, each [N, positions…] with as many positions as there are axes.</param>
+    /// <summary>What all combinations of neighbours give, value times weights, added up or put together otherwise.</summary>
+    /// <param name="maps">[N, C, d…].</param>
+    /// <param name="taps">The neighbours along each axis.</param>
+    /// <param name="combine">Puts two together; null for the sum.</param>
     /// <returns>[N, C, positions…].</returns>
-    internal static Tensor Read(Tensor maps, Tensor[] places)
+    internal static Tensor Read(Tensor maps, Tap[][] taps, Func<Tensor, Tensor, Tensor>? combine = null)
     {
-        // libtorch counts places from -1 to 1. Over maps as long as a power of two and one more, whole places stay whole on the way, and with them the side of the kink.
-        long[] spans = [.. maps.shape[2..].Select(s => (long)BitOperations.RoundUpToPowerOf2((ulong)Math.Max(s, 2)))];
-        var filled = TorchWindow.Pad(maps, [.. spans.Select(_ => 0L)], [.. spans.Select((s, i) => s + 1 - maps.shape[i + 2])]);
-        var grid = stack([.. places.Select((p, i) => p * (2.0 / spans[i]) - 1).Reverse()], -1);
-        return grid_sample(filled, grid, GridSampleMode.Bilinear, GridSamplePaddingMode.Zeros, align_corners: true);
+        var flat = maps.flatten(2);
+        return Combined(0, null, null).reshape([.. maps.shape[..2], .. taps[0][0].Index.shape[1..]]);
+
+        Tensor Combined(int axis, Tensor? index, Tensor? weight)
+        {
+            if (axis == taps.Length) return flat.gather(2, index!.flatten(1).unsqueeze(1).expand(-1, maps.shape[1], -1)) * weight!.flatten(1).unsqueeze(1);
+            var size = maps.shape[axis + 2];
+            return taps[axis].Select(tap =>
+            {
+                var isInside = (tap.Index >= 0).logical_and(tap.Index < size);
+                var (here, part) = (tap.Index.clamp(0, size - 1).to(ScalarType.Int64), tap.Weight * isInside.to(maps.dtype));
+                return Combined(axis + 1, index is null ? here : index * size + here, weight is null ? part : weight * part);
+            }).Aggregate(combine ?? ((a, b) => a + b));
+        }
+    }
+
+    /// <summary>The two neighbours of linear interpolation. At a whole place the derivative is that to the right.</summary>
+    internal static Tap[] Linear(Tensor place)
+    {
+        var below = place.detach().floor();
+        return [new(below, 1 - (place - below)), new(below + 1, place - below)];
     }
 
     static Tensor AffineGrid(TorchCall c)
@@ -37,48 +58,28 @@ static class SamplingOps
 
     static Tensor GridSample(TorchCall c)
     {
-        var (x, grid, align) = (c[0], c[1], c.Node.Int("align_corners") != 0);
-        var padding = c.Node.String("padding_mode", "zeros") switch
+        var (x, grid, align, padding, mode) = (c[0], c[1], c.Node.Int("align_corners") != 0, c.Node.String("padding_mode", "zeros"), c.Node.String("mode", "linear"));
+        var axes = (int)x.dim() - 2;
+        return Read(x, [.. Enumerable.Range(0, axes).Select(axis =>
         {
-            "border" => GridSamplePaddingMode.Border,
-            "reflection" => GridSamplePaddingMode.Reflection,
-            _ => GridSamplePaddingMode.Zeros,
-        };
-        return c.Node.String("mode", "linear") switch
-        {
-            "nearest" => grid_sample(x, grid, GridSampleMode.Nearest, padding, align),
-            "linear" or "bilinear" => grid_sample(x, grid, GridSampleMode.Bilinear, padding, align),
-            _ => Cubic(x, grid, padding, align),
-        };
-    }
-
-    /// <summary>libtorch has the cubic mode as well, but TorchSharp has no way to it. The coefficient is -0.75; each of the neighbours is moved into the map by itself.</summary>
-    static Tensor Cubic(Tensor x, Tensor grid, GridSamplePaddingMode padding, bool align)
-    {
-        var (axes, flat) = ((int)x.dim() - 2, x.flatten(2));
-        return Sum(0, null, null).reshape([x.shape[0], x.shape[1], .. grid.shape[1..^1]]);
-
-        Tensor Sum(int axis, Tensor? index, Tensor? weight)
-        {
-            if (axis == axes) return flat.gather(2, index!.flatten(1).unsqueeze(1).expand(-1, x.shape[1], -1)) * weight!.flatten(1).unsqueeze(1);
-            var size = x.shape[axis + 2];
             // The last axis comes first in the grid.
-            var place = align ? (grid.select(-1, axes - 1 - axis) + 1) * ((size - 1) / 2.0) : ((grid.select(-1, axes - 1 - axis) + 1) * size - 1) / 2;
-            var below = place.detach().floor();
-            Tensor? sum = null;
-            for (var k = -1; k <= 2; k++)
+            var (given, size) = (grid.select(-1, axes - 1 - axis), x.shape[axis + 2]);
+            var place = align ? (given + 1) * ((size - 1) / 2.0) : ((given + 1) * size - 1) / 2;
+            return mode switch
             {
-                var neighbour = Inside(below + k, size, padding, align);
-                var isInside = (neighbour >= 0).logical_and(neighbour < size).to(x.dtype);
-                var here = neighbour.clamp(0, size - 1).to(ScalarType.Int64);
-                var part = Sum(axis + 1, index is null ? here : index * size + here, Times(weight, Kernel((place - below - k).abs()) * isInside));
-                sum = sum is null ? part : sum + part;
-            }
-            return sum!;
-        }
+                "nearest" => [new(Inside(place.detach(), size, padding, align).round(), ones_like(place))],
+                "cubic" or "bicubic" => Cubic(place, size, padding, align),
+                _ => Linear(Inside(place, size, padding, align)),
+            };
+        })]);
     }
 
-    static Tensor Times(Tensor? a, Tensor b) => a is null ? b : a * b;
+    /// <summary>The four neighbours of the cubic convolution, each moved into the map by itself.</summary>
+    static Tap[] Cubic(Tensor place, long size, string padding, bool align)
+    {
+        var below = place.detach().floor();
+        return [.. Enumerable.Range(-1, 4).Select(k => new Tap(Inside(below + k, size, padding, align), Kernel((place - below - k).abs())))];
+    }
 
     /// <summary>The cubic convolution of coefficient -0.75 at a distance of up to two.</summary>
     static Tensor Kernel(Tensor distance)
@@ -89,14 +90,14 @@ static class SamplingOps
         return where(distance <= 1, near, far);
     }
 
-    /// <summary>Whole places moved into a map of that size; zeros as padding move nothing.</summary>
-    static Tensor Inside(Tensor place, long size, GridSamplePaddingMode padding, bool align)
+    /// <summary>Places moved into a map of that size; zeros as padding move nothing.</summary>
+    static Tensor Inside(Tensor place, long size, string padding, bool align)
     {
-        if (padding == GridSamplePaddingMode.Zeros) return place;
-        if (padding == GridSamplePaddingMode.Border) return place.clamp(0, size - 1);
+        if (padding is not ("border" or "reflection")) return place;
+        if (padding is "border") return place.clamp(0, size - 1);
         // Thrown back at the outermost elements, or at their outer edges, as often as needed.
         var (first, span) = align ? (0.0, size - 1.0) : (-0.5, size);
-        if (span == 0) return zeros_like(place);
+        if (span == 0) return place * 0;
         var beyond = (place - first).remainder(2 * span);
         return (first + span - (beyond - span).abs()).clamp(0, size - 1);
     }

@@ -42,8 +42,8 @@ static class SignalOps
         return stft(signal, length, step, length, window ?? ones(length, c[0].dtype, c[0].device), center: false, onesided: isOneSided, return_complex: true).transpose(1, 2).view_as_real();
     }
 
-    /// <summary>[…, 1] as a real tensor, […, 2] as a complex one.</summary>
-    static Tensor Complex(Tensor x) => x.shape[^1] == 2 ? x.contiguous().view_as_complex() : x.squeeze(-1);
+    /// <summary>[…, 1] as a real tensor, […, 2] as a complex one, in memory of its own: what is aligned for real numbers may not be for complex ones.</summary>
+    static Tensor Complex(Tensor x) => x.shape[^1] == 2 ? complex(x.select(-1, 0), x.select(-1, 1)) : x.squeeze(-1);
 
     /// <summary>a - b cos(2πn/N) + c cos(4πn/N). Written out, as libtorch makes 1 of a window of one element whatever the formula gives.</summary>
     static Tensor Window(TorchCall call, double a, double b, double c)

@@ -32,15 +32,20 @@ static class TorchTensors
         _ => throw new ModelException(ModelProblem.Unsupported, $"Torch has no tensors of {type}."),
     };
 
-    /// <summary>A tensor over the memory that the data lie in, which stays pinned until the handle is disposed; a copy where the types differ in size.</summary>
+    /// <summary>A tensor over the memory that the data lie in, which stays pinned until the handle is disposed; a copy where the types differ in size or the memory is not aligned.</summary>
     /// <param name="data">The data; they must not be written to.</param>
     /// <param name="pins">Receives the handle to dispose once the tensor is no longer used.</param>
     public static unsafe Tensor Share(TensorData data, List<MemoryHandle> pins)
     {
         if (!IsHeldAsIs(data.Type) || data.Count == 0) return Widened(data);
         var pin = data.Bytes.Pin();
-        pins.Add(pin);
         long[] dims = [.. data.Dims];
+        if ((nint)pin.Pointer % (data.Type.Bits / 8) != 0)
+        {
+            pin.Dispose();
+            return Aligned(data, dims);
+        }
+        pins.Add(pin);
         var type = (sbyte)ScalarTypeOf(data.Type);
         fixed (long* sizes = dims)
         {
@@ -60,6 +65,14 @@ static class TorchTensors
         // The zeros that autograd gives where a derivative vanishes everywhere have no memory.
         var bytes = tensor.numel() == 0 ? [] : Unsafe.IsNullRef(in held.bytes[0]) ? new byte[held.bytes.Length] : held.bytes.ToArray();
         return IsHeldAsIs(type) ? TensorData.FromBytes(type, held.shape, bytes) : Narrowed(type, held);
+    }
+
+    /// <summary>A copy: libtorch's machine code takes it for granted that an element lies on a multiple of its size, which a file does not promise.</summary>
+    static Tensor Aligned(TensorData data, long[] dims)
+    {
+        var copy = empty(dims, ScalarTypeOf(data.Type));
+        data.Bytes.Span.CopyTo(copy.bytes);
+        return copy;
     }
 
     static bool IsHeldAsIs(ElementType type) => type is not (ElementType.UInt16 or ElementType.UInt32) && type.Bits >= 8 && type.Bits == BitsOf(ScalarTypeOf(type));

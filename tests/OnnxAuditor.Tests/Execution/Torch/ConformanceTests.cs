@@ -12,7 +12,30 @@ public class ConformanceTests(ITestOutputHelper output)
     /// <summary>Why cases do not pass: the beginnings of their names, and the cause.</summary>
     static readonly (string Cases, string Cause)[] Causes =
     [
+        ("test_bernoulli", RandomNumbers),
+        ("test_training_dropout", RandomNumbers),
+        ("test_max_int16", NoKernel),
+        ("test_max_uint16", NoKernel),
+        ("test_min_int16", NoKernel),
+        ("test_min_uint16", NoKernel),
+        ("test_bitshift_left_uint16", NoKernel),
+        ("test_bitshift_right_uint16", NoKernel),
+        ("test_pow_types_float32_uint32", NoKernel),
+        ("test_pow_types_float32_uint64", NoKernel),
+        ("test_cast_FLOAT_to_BFLOAT16", "the stored numbers are cut off; the specification says to round"),
+        ("test_castlike_FLOAT_to_BFLOAT16", "the stored numbers are cut off, and the input `like` has not the shape that the model declares, which ONNX Runtime refuses"),
+        ("test_castlike_BFLOAT16_to_FLOAT", "the input `like` has not the shape that the model declares, which ONNX Runtime refuses"),
+        ("test_dft", Cancels),
+        ("test_stft", Cancels),
+        ("test_maxunpool_export_with_output_shape", "the stored outputs take indices to count in the shape that would follow without `output_shape`; ONNX Runtime and PyTorch take them to count in the output"),
+        ("test_resize_downsample_scales_cubic_align_corners", Unrounded),
+        ("test_resize_downsample_scales_linear_align_corners", Unrounded),
     ];
+
+    const string RandomNumbers = "random numbers: the stored ones are NumPy's";
+    const string NoKernel = "ONNX Runtime has no kernel for the type";
+    const string Cancels = "sums of large numbers that cancel: 0 is expected, float32 gives 1e-5, and 1e-7 is allowed";
+    const string Unrounded = "the stored outputs reckon with a length of the result of 2.4, which is 2";
 
     static readonly Lazy<IReadOnlyList<ConformanceCase>> All = new(() => [.. Suites.SelectMany(suite => StoredCase.Below(Checkout.OnnxTestData(suite)).Select(c => ConformanceCase.Run(suite, c, OnTorch)))]);
 
