@@ -13,7 +13,7 @@ public sealed class CanonicalModel
     /// <summary>The opset of the standard operators that the given model was written in.</summary>
     public long SourceOpset { get; init; }
 
-    /// <summary>Whether the model is older than opset 6: its structure can be read, but no number is computed from it.</summary>
+    /// <summary>Whether the model is older than opset 6 and has an operator that changed before it: its structure can be read, but no number is computed from it.</summary>
     public bool StructureOnly { get; init; }
 
     /// <summary>The parameters, each once, in the order in which the graph first uses them.</summary>

@@ -7,7 +7,7 @@ namespace GraphRewriter.Canonicalization;
 /// <summary>Brings any model into the one form that gradient rules, probes and engines know. After each pass the model computes what it computed before.</summary>
 public static class Canonicalizer
 {
-    /// <summary>The oldest opset from which numbers are computed.</summary>
+    /// <summary>The oldest opset from which numbers are computed; older models only where none of their operators changed before it.</summary>
     public const long OldestOpset = 6;
 
     /// <summary>Returns the canonical form of a model; the model given is not changed.</summary>
@@ -17,7 +17,7 @@ public static class Canonicalizer
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
         var context = new PassContext(model.Copy(), options);
-        var tooOld = context.SourceOpset < OldestOpset && context.Model.Graph.AllNodes().Any(n => n.Domain.Length == 0);
+        var tooOld = context.SourceOpset < OldestOpset && context.Model.Graph.AllNodes().Any(n => n.Domain.Length == 0 && StandardOperators.ChangedBefore6.Contains(n.OpType));
 
         InlineFunctions.Apply(context);
         NameNodes.Apply(context);

@@ -1,48 +1,18 @@
 using GraphRewriter.Ir;
-using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.Canonicalization;
 
 /// <summary>
-/// Widens float16 and bfloat16 to float32: initializers once, inputs, casts and every attribute that names a type. Constants behind DequantizeLinear become the float32 numbers they stand for.
+/// Widens float16 and bfloat16 to float32. Constants behind DequantizeLinear become the float32 numbers they stand for.
 /// </summary>
 static class ComputeInFloat32
 {
-    /// <summary>Attributes that name the element type of a result.</summary>
-    internal static readonly string[] TypeAttributes = ["to", "dtype", "output_datatype", "output_dtype", "softmax_precision"];
-
     public static void Apply(PassContext context)
     {
         var main = context.Model.Graph;
-        var narrow = main.AllValues().Any(v => IsNarrow(v.Type));
-        foreach (var input in main.Inputs.Where(v => IsNarrow(v.Type))) context.Note($"Input '{input.Name}' is {input.Type} in the file and float32 here.");
-        if (narrow)
-        {
-            foreach (var value in main.AllValues()) Widen(value);
-            foreach (var node in main.AllNodes()) Widen(node);
-            context.Note("float16 and bfloat16 are computed in float32.");
-        }
+        foreach (var input in main.Inputs.Where(v => WidenFloats.IsNarrower(v.Type, ElementType.Float32))) context.Note($"Input '{input.Name}' is {input.Type} in the file and float32 here.");
+        if (WidenFloats.Apply(main, ElementType.Float32)) context.Note("float16 and bfloat16 are computed in float32.");
         Dequantize(context, main);
-    }
-
-    static bool IsNarrow(ElementType type) => type is ElementType.Float16 or ElementType.BFloat16;
-
-    static void Widen(Value value)
-    {
-        if (!IsNarrow(value.Type)) return;
-        value.Type = ElementType.Float32;
-        if (value.Data is { } data) value.Data = Widen(data);
-        value.Evaluated = null;
-    }
-
-    static TensorData Widen(TensorData data) => data.Unavailable is { } why ? TensorData.Missing(ElementType.Float32, [.. data.Dims], why) : TensorData.FromFloats([.. data.Dims], data.ToFloats());
-
-    static void Widen(Node node)
-    {
-        foreach (var name in TypeAttributes)
-            if (node.Has(name) && IsNarrow((ElementType)node.Int(name))) node.Set(Attribute.Of(name, (long)ElementType.Float32));
-        foreach (var attribute in node.Attributes.Values.ToList())
-            if (attribute.Content is TensorData data && IsNarrow(data.Type)) node.Set(attribute with { Content = Widen(data) });
     }
 
     static void Dequantize(PassContext context, Graph main)

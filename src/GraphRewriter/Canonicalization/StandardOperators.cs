@@ -17,4 +17,12 @@ static class StandardOperators
         "STFT Scan Scatter ScatterElements ScatterND Selu SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SequenceMap Shape Shrink Sigmoid Sign Sin " +
         "Sinh Size Slice Softmax SoftmaxCrossEntropyLoss Softplus Softsign SpaceToDepth Split SplitToSequence Sqrt Squeeze StringConcat StringNormalizer StringSplit Sub Sum Tan Tanh " +
         "TfIdfVectorizer ThresholdedRelu Tile TopK Transpose Trilu Unique Unsqueeze Upsample Where Xor").Split(' ').ToFrozenSet(StringComparer.Ordinal);
+
+    /// <summary>
+    /// The operators whose definition changed at opset 2 to 6, or that were experimental before it: what they mean below opset 6 has no adapter. Every other operator of opsets 1 to 5 means there what
+    /// it means at 6. Source: docs/Changelog.md of https://github.com/onnx/onnx.
+    /// </summary>
+    internal static readonly FrozenSet<string> ChangedBefore6 = (
+        "Abs Add BatchNormalization Cast Ceil Clip Concat Div Dropout Elu Exp Floor GRU Gemm GlobalLpPool HardSigmoid InstanceNormalization LeakyRelu Log LpPool Max Mean Min Mul Neg " +
+        "PRelu Pad Reciprocal Relu Reshape Selu Sigmoid Split Sqrt Sub Sum Tanh Tile Upsample").Split(' ').ToFrozenSet(StringComparer.Ordinal);
 }

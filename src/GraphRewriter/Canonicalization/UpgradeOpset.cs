@@ -215,9 +215,9 @@ static class UpgradeOpset
         for (var i = 1; i < n.Inputs.Count; i++) if (n.Inputs[i]?.Constant is { Count: 0 }) n.Inputs[i] = null;
         if (n.Input(2) is not null && n.Input(3) is not null) n.Inputs[2] = null;
         if (!string.Equals(n.String("coordinate_transformation_mode"), "tf_half_pixel_for_nn", StringComparison.Ordinal)) return;
-        // floor(x + 1/2) of its coordinate is the half-pixel coordinate rounded half up.
-        if (n.String("nearest_mode", "round_prefer_floor") is "floor")
-            n.Set(Attribute.Of("coordinate_transformation_mode", "half_pixel"), Attribute.Of("nearest_mode", "round_prefer_ceil"));
+        // Its coordinate is the half-pixel one, x, plus a half: rounded down it is x rounded half up, rounded half down it is x rounded up.
+        var nearest = n.String("nearest_mode", "round_prefer_floor") switch { "floor" => "round_prefer_ceil", "round_prefer_floor" => "ceil", _ => null };
+        if (nearest is not null) n.Set(Attribute.Of("coordinate_transformation_mode", "half_pixel"), Attribute.Of("nearest_mode", nearest));
         else r.Refuse("coordinate_transformation_mode tf_half_pixel_for_nn with this nearest_mode has no canonical form");
     }
 

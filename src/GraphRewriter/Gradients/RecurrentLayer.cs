@@ -115,7 +115,9 @@ sealed class RecurrentLayer
         for (var k = 0; k < states.Length; k++) scan.Next(states[k], isThere is null ? next[k] : scan.Body.Where(isThere, next[k], states[k]));
         var outputs = scan.Yield(isThere is null ? next[0] : scan.Body.Mask(isThere, next[0]), 0, backwards);
         scan.Emit();
-        return (outputs, [.. states.Select(scan.FinalOf)]);
+        // ONNX Runtime ends a sequence without steps in zeros, not in its initial state.
+        var hasSteps = n.Input(4) is { } lengths ? t.Greater(t.Reshape(lengths, -1, 1), t.ScalarLike(0, lengths)) : null;
+        return (outputs, [.. states.Select(s => hasSteps is null ? scan.FinalOf(s) : t.Mask(hasSteps, scan.FinalOf(s)))]);
     }
 
     RecurrentDirection Direction(int index, RecurrentTrace? trace)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Commands;
@@ -30,5 +31,7 @@ static class DoctorCommand
         yield return ("providers", string.Join(", ", OrtDevice.AvailableProviders));
         if (!OrtDevice.AvailableProviders.Contains("CUDAExecutionProvider", StringComparer.Ordinal))
             yield return ("missing: cuda", "build with -p:OrtFlavor=Gpu, which takes the package Microsoft.ML.OnnxRuntime.Gpu, on a machine with CUDA and cuDNN");
+        yield return ("TorchSharp", TorchLibrary.Version);
+        if (TorchLibrary.Unavailable is { } reason) yield return ("missing: libtorch", reason);
     }
 }

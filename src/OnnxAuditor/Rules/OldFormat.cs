@@ -16,7 +16,7 @@ static class OldFormat
             training mode, Clip and Pad take their bounds as attributes, and importers for training support few of the versions. Below IR 4 every initializer is also a graph input, so that
             tools ask for weights as inputs or refuse to treat them as constants.
             """,
-        HowItIsComputed: "From `opset_import` of the standard domain and `ir_version`. Operator sets 1 to 5 are read for their structure only: nothing is computed from them.",
+        HowItIsComputed: "From `opset_import` of the standard domain and `ir_version`. Models of operator sets 1 to 5 are read for their structure only, without computing anything, where an operator in them changed before 6.",
         Threshold: "Operator set below 7, or IR version below 4: warning. Operator set 7 to 11: info. The bounds are those of the changes named above.",
         Example: "IR version 3, operator set 7, written in 2018.",
         Remedy: """
@@ -36,7 +36,7 @@ static class OldFormat
         if (usesStandard && opset < context.Limit(GoodOpset))
         {
             var old = opset < context.Limit(MinOpset);
-            yield return new Observation("opset_import", $"The model is written for operator set {opset}{(opset < 6 ? ", from which only the structure can be read" : "")}.", $"opset {opset}", $"≥ {context.Limit(old ? MinOpset : GoodOpset)}", 100 - opset)
+            yield return new Observation("opset_import", $"The model is written for operator set {opset}{(context.Canonical is { StructureOnly: true } ? ", from which only the structure can be read" : "")}.", $"opset {opset}", $"≥ {context.Limit(old ? MinOpset : GoodOpset)}", 100 - opset)
             {
                 Severity = old ? Severity.Warning : Severity.Info,
                 Remedy = remedy,

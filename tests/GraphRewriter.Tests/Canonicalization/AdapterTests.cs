@@ -111,6 +111,21 @@ public class AdapterTests
     }
 
     [Fact]
+    public void A_model_older_than_opset_6_is_computed_where_no_operator_of_it_changed_before()
+    {
+        var canonical = Canonical.Of("""
+            opset 1
+            input x f32[2,3,4,4]
+            y = GlobalAveragePool(x)
+            z = Softsign(y)
+            output z
+            """);
+
+        Assert.False(canonical.StructureOnly);
+        Assert.Equal("GlobalAveragePool Softsign", canonical.Operators());
+    }
+
+    [Fact]
     public void A_model_older_than_opset_6_gives_structure_only()
     {
         var call = new OperatorCall("Relu", 5, [TensorData.FromFloats([2], [1, 2])], []);

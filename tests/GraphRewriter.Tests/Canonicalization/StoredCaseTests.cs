@@ -9,7 +9,6 @@ public class StoredCaseTests(ITestOutputHelper output)
     [
         // Sequences, optionals and maps are outside of what is fed and compared here.
         "takes or gives something that is no tensor",
-        "older than opset 6",
         // Operators of preview domains, types without kernel, locales the machine lacks.
         "ONNX Runtime:",
         // Random numbers, bfloat16 stored as uint16, numbers written as text, and three cases where the stored outputs of the time are wrong.
@@ -24,15 +23,37 @@ public class StoredCaseTests(ITestOutputHelper output)
 
     [Fact]
     [Trait("Category", "Long")]
-    public void Canonical_operator_calls_give_the_outputs_stored_with_the_Onnx_test_data() => RunAll("node", 856);
+    public void Canonical_operator_calls_give_the_outputs_stored_with_the_Onnx_test_data() => RunAll("node", 868);
 
     void RunAll(string folder, int atLeast)
     {
-        var results = StoredCase.Below(Checkout.OnnxTestData(folder)).Select(c => (Case: c, Result: c.Run())).ToLookup(r => r.Result.Outcome, r => $"{r.Case}: {r.Result.Reason}");
+        var results = StoredCase.Below(Checkout.OnnxTestData(folder)).Select(c => (Case: c, Result: Run(c))).ToLookup(r => r.Result.Outcome, r => $"{r.Case}: {r.Result.Reason}");
 
-        foreach (var reason in results[StoredCase.Outcome.LeftOut]) output.WriteLine(reason);
-        Assert.Empty(results[StoredCase.Outcome.Failed]);
-        Assert.All(results[StoredCase.Outcome.LeftOut], reason => Assert.Contains(Excuses, e => reason.Contains(": " + e, StringComparison.Ordinal)));
-        Assert.True(results[StoredCase.Outcome.Passed].Count() >= atLeast, $"{results[StoredCase.Outcome.Passed].Count()} passed");
+        foreach (var reason in results[Outcome.LeftOut]) output.WriteLine(reason);
+        Assert.Empty(results[Outcome.Failed]);
+        Assert.All(results[Outcome.LeftOut], reason => Assert.Contains(Excuses, e => reason.Contains(": " + e, StringComparison.Ordinal)));
+        Assert.True(results[Outcome.Passed].Count() >= atLeast, $"{results[Outcome.Passed].Count()} passed");
+    }
+
+    /// <summary>
+    /// Runs a case in canonical form, and where that does not give the stored outputs, as it is: a case that ONNX Runtime itself cannot run or gets otherwise decides nothing.
+    /// </summary>
+    /// <returns>The outcome, and for all but <see cref="Outcome.Passed"/> the reason.</returns>
+    static (Outcome Outcome, string Reason) Run(StoredCase test)
+    {
+        using (var file = test.Read())
+            if (file.Model.Graph.Inputs.Concat(file.Model.Graph.Outputs).Any(v => v.Other is not null)) return (Outcome.LeftOut, "takes or gives something that is no tensor");
+        // Sums of large numbers that cancel are zero in the stored outputs only.
+        test = test with { OfLargest = 1e-5 };
+        if (test.Run(StoredCase.OnOnnxRuntime)[0] is not { } wrong) return (Outcome.Passed, "");
+        return test.RunOriginal() is { } excuse ? (Outcome.LeftOut, $"{excuse}; canonical: {wrong}") : (Outcome.Failed, wrong);
+    }
+
+    /// <summary>How a case ended: passed; left out, as ONNX Runtime itself does not give the stored outputs; or failed.</summary>
+    enum Outcome
+    {
+        Passed,
+        LeftOut,
+        Failed,
     }
 }

@@ -1,5 +1,6 @@
 using GraphRewriter.Ir;
 using OnnxAuditor.Commands;
+using OnnxAuditor.Execution.Torch;
 using Xunit;
 
 namespace OnnxAuditor.Tests.Commands;
@@ -71,5 +72,7 @@ public class CommandLineTests
         Assert.Equal(0, code);
         Assert.Contains("ONNX Runtime", output, StringComparison.Ordinal);
         Assert.Contains("CPUExecutionProvider", output, StringComparison.Ordinal);
+        Assert.Contains($"TorchSharp          {TorchLibrary.Version}\n", output, StringComparison.Ordinal);
+        Assert.Equal(TorchLibrary.Unavailable is not null, output.Contains("missing: libtorch", StringComparison.Ordinal));
     }
 }

@@ -107,7 +107,7 @@ static class MissingKernels
     /// <summary>An attribute that names a type, or holds a tensor, in the type that stands for its own.</summary>
     static Attribute InTypes(Attribute attribute, Func<ElementType, ElementType> types) => attribute.Content switch
     {
-        long type when ComputeInFloat32.TypeAttributes.Contains(attribute.Name, StringComparer.Ordinal) => Attribute.Of(attribute.Name, (long)types((ElementType)type)),
+        long type when WidenFloats.TypeAttributes.Contains(attribute.Name, StringComparer.Ordinal) => Attribute.Of(attribute.Name, (long)types((ElementType)type)),
         TensorData data when types(data.Type) != data.Type => attribute with { Content = TensorData.FromNumbers(types(data.Type), [.. data.Dims], data.ToDoubles()) },
         _ => attribute,
     };

@@ -15,7 +15,7 @@ namespace OnnxAuditor.Execution.Ort;
 sealed record OrtSettings(string Device = "cpu", int Threads = 0, bool Optimize = true, string? ProfilePrefix = null);
 
 /// <summary>Runs a model on ONNX Runtime. Tensors are fed from the memory they lie in (a mapped file, an array), without copies.</summary>
-sealed partial class OrtExecutor : IDisposable
+sealed partial class OrtExecutor : IExecutor
 {
     readonly InferenceSession session;
     readonly SharedInitializers? shared;

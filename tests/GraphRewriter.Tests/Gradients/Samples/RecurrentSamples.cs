@@ -23,12 +23,16 @@ static class RecurrentSamples
         Layer("RNN", "function with two numbers", [.. Weights(1, 1), Bias(1, 1)], Functions("HardSigmoid"), Alpha(0.0625f), Beta(0.5f)),
         Layer("RNN", "backwards", [.. Weights(1, 1), Bias(1, 1)], Way("reverse"), Functions("ScaledTanh"), Alpha(1.5f), Beta(0.5f)),
 
+        Layer("RNN", "sequence without steps", [.. Weights(1, 2), Bias(1, 2), Lengths(4, 0), State(2)], Way("bidirectional")),
+
         Layer("GRU", "weights only", [.. Weights(3, 1)]),
         Layer("GRU", "bias and initial state", [.. Weights(3, 1), Bias(3, 1), null, State(1)]),
         Layer("GRU", "linear before reset", [.. Weights(3, 1), Bias(3, 1), null, State(1)], Attribute.Of("linear_before_reset", 1L)),
         Layer("GRU", "linear before reset without bias", [.. Weights(3, 1)], Attribute.Of("linear_before_reset", 1L)),
         Layer("GRU", "both ways, cut off", [.. Weights(3, 2), Bias(3, 2), Lengths(4, 1), State(2)], Way("bidirectional")),
         Layer("GRU", "backwards", [.. Weights(3, 1), Bias(3, 1), Lengths(3, 2)], Way("reverse"), Attribute.Of("linear_before_reset", 1L)),
+
+        Layer("GRU", "sequence without steps", [.. Weights(3, 1), Bias(3, 1), Lengths(0, 3), State(1)]),
 
         Layer("LSTM", "weights only", [.. Weights(4, 1)]),
         Layer("LSTM", "bias and initial states", [.. Weights(4, 1), Bias(4, 1), null, State(1), State(1)]),
@@ -38,6 +42,7 @@ static class RecurrentSamples
         Layer("LSTM", "both ways, cut off", [.. Weights(4, 2), Bias(4, 2), Lengths(4, 3), State(2), State(2)], Way("bidirectional")),
         Layer("LSTM", "both ways, other functions", [.. Weights(4, 2), Bias(4, 2)], Way("bidirectional"),
             Functions("Sigmoid", "Softplus", "ScaledTanh", "Sigmoid", "Tanh", "Softplus"), Alpha(1.5f), Beta(0.5f)),
+        Layer("LSTM", "sequence without steps", [.. Weights(4, 1), Bias(4, 1), Lengths(3, 0), State(1), State(1)]),
         Layer("LSTM", "clipped where it does not show", [.. Weights(4, 1), Bias(4, 1)], Attribute.Of("clip", 50f)),
     ];
 

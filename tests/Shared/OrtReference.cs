@@ -2,7 +2,7 @@ using GraphRewriter.Ir;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
-namespace GraphRewriter.Tests;
+namespace Testing;
 
 /// <summary>Runs models in plain ONNX Runtime on the CPU, single-threaded: the judge of what the library writes.</summary>
 static class OrtReference
