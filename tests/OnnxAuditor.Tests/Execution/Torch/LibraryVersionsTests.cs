@@ -30,7 +30,7 @@ public class LibraryVersionsTests
         var relaxed = LibraryVersions.Relax(Shipped, SystemWith(v => v != Lacking));
         Assert.Equal(before, Shipped);
         Assert.Empty(NewerThan(Newest, relaxed));
-        var (shipped, changed) = Assert.Single(Shipped.Zip(relaxed).Where(b => b.First != b.Second));
+        var (shipped, changed) = Assert.Single(Shipped.Zip(relaxed), b => b.First != b.Second);
         Assert.Equal(2, shipped ^ changed);
         Assert.Same(relaxed, LibraryVersions.Relax(relaxed, SystemWith(v => v != Lacking)));
     }
