@@ -2,13 +2,16 @@ using GraphRewriter.Ir;
 using GraphRewriter.Tests.Gradients;
 using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Tests.Execution.Torch.Samples;
+using TorchSharp;
 using Xunit;
 using static GraphRewriter.Tests.Gradients.SampleInput;
 using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace OnnxAuditor.Tests.Execution.Torch;
 
-/// <summary>Convolutions, pooling, sampling, resampling, transforms, recurrent layers and losses on both engines, with attributes that the gradient samples do not combine.</summary>
+/// <summary>
+/// Convolutions, pooling, sampling, resampling, transforms, recurrent layers and losses on both engines, with attributes that the gradient samples do not combine.
+/// </summary>
 public class LayerTests
 {
     /// <summary>Of the largest entry; both sides compute in float32.</summary>
@@ -36,8 +39,10 @@ public class LayerTests
     [
         new(new("ConvTranspose", "output padding as large as the stride", [Values([1, 1, 2], 1, 2), Values([1, 1, 2], 1, 10), Values([1], 1)],
             [Attribute.Of("strides", [2L]), Attribute.Of("output_padding", [2L])]), [2, 11, 3, 21, 1, 1]),
-        new(new("Conv", "SAME_UPPER, dilated", [Values([1, 1, 4], 1, 2, 3, 4), Values([1, 1, 2], 1, 10)], [Attribute.Of("auto_pad", "SAME_UPPER"), Attribute.Of("dilations", [2L])]), [20, 31, 42, 3]),
-        new(new("LRN", "even number of channels", [Values([1, 4, 1], 1, 2, 3, 4)], [Attribute.Of("size", 2L), Attribute.Of("alpha", 2f), Attribute.Of("beta", 1f)]), [1 / 6.0, 2 / 14.0, 3 / 26.0, 4 / 17.0]),
+        new(new("Conv", "SAME_UPPER, dilated", [Values([1, 1, 4], 1, 2, 3, 4), Values([1, 1, 2], 1, 10)],
+            [Attribute.Of("auto_pad", "SAME_UPPER"), Attribute.Of("dilations", [2L])]), [20, 31, 42, 3]),
+        new(new("LRN", "even number of channels", [Values([1, 4, 1], 1, 2, 3, 4)],
+            [Attribute.Of("size", 2L), Attribute.Of("alpha", 2f), Attribute.Of("beta", 1f)]), [1 / 6.0, 2 / 14.0, 3 / 26.0, 4 / 17.0]),
         new(new("Resize", "a single axis, linear", [Values([2], 1, 3), null, Values([1], 2)], [Attribute.Of("mode", "linear")]), [1, 1.5, 2.5, 3]),
         // ONNX Runtime 1.31.1 takes no notice of the region along an axis whose size stays.
         new(new("Resize", "cropped to its own size", [Values([1, 5], 0, 1, 2, 3, 4), Values([4], 0, 0.5, 1, 1), null, I(1, 5)],
@@ -87,9 +92,9 @@ public class LayerTests
         var direction = Draw(values[0]!.Length);
         using var executor = new TorchExecutor(graph.Model);
         var leaf = graph.Model.Graph.Inputs[0];
-        using var everything = TorchSharp.torch.NewDisposeScope();
+        using var everything = torch.NewDisposeScope();
         using var pass = executor.Forward(Feeds(0), [.. graph.Outputs], [leaf], TestContext.Current.CancellationToken);
-        var weights = TorchSharp.torch.tensor(Draw((int)pass[graph.Outputs[0]].numel()), pass[graph.Outputs[0]].shape, TorchSharp.torch.ScalarType.Float64);
+        var weights = torch.tensor(Draw((int)pass[graph.Outputs[0]].numel()), pass[graph.Outputs[0]].shape, torch.ScalarType.Float64);
 
         var gradient = TorchTensors.Fetch(pass.Gradients(graph.Outputs[0], [leaf], weights)[0]!, ElementType.Float64).ToDoubles();
 
@@ -101,7 +106,7 @@ public class LayerTests
         double Loss(double step)
         {
             using var moved = executor.Forward(Feeds(step), [.. graph.Outputs], [], TestContext.Current.CancellationToken);
-            using var made = TorchSharp.torch.NewDisposeScope();
+            using var made = torch.NewDisposeScope();
             return (moved[graph.Outputs[0]] * weights).sum().item<double>();
         }
 
@@ -112,10 +117,43 @@ public class LayerTests
         double[] Draw(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextDouble() * 2 - 1)];
     }
 
+    public static TheoryData<string> GridIds => [.. PlaceSamples.All.Where(s => s.Op is "GridSample" && !s.Name.Contains("cubic", StringComparison.Ordinal)).Select(s => s.Id)];
+
+    /// <summary>libtorch's own reading, which cannot be differentiated twice, and ours, which can.</summary>
+    [Theory]
+    [MemberData(nameof(GridIds))]
+    public void Reading_at_places_is_that_of_libtorch(string id)
+    {
+        var sample = ById[id];
+        var values = new GradientCheck(sample).Values;
+        var graph = new SampleGraph(sample, values, ElementType.Float64);
+        var leaves = graph.Model.Graph.Inputs;
+        using var executor = new TorchExecutor(graph.Model);
+        using var everything = torch.NewDisposeScope();
+        var feeds = new Dictionary<string, TensorData>(StringComparer.Ordinal);
+        for (var i = 0; i < leaves.Count; i++) feeds[leaves[i].Name] = TensorData.FromDoubles(sample.Inputs[i]!.Dims, values[i]!);
+        using var pass = executor.Forward(feeds, [.. graph.Outputs], leaves, TestContext.Current.CancellationToken);
+        var (x, grid) = (pass[leaves[0]].detach().requires_grad_(), pass[leaves[1]].detach().requires_grad_());
+        var node = graph.Model.Graph.Nodes[0];
+        var padding = Enum.Parse<torch.GridSamplePaddingMode>(node.String("padding_mode"), ignoreCase: true);
+        var mode = node.String("mode") is "nearest" ? torch.GridSampleMode.Nearest : torch.GridSampleMode.Bilinear;
+
+        var expected = torch.nn.functional.grid_sample(x, grid, mode, padding, node.Int("align_corners") != 0);
+        var found = pass[graph.Outputs[0]];
+
+        Assert.True(expected.allclose(found, 1e-12, 1e-12));
+        var weights = torch.linspace(-1, 1, expected.numel(), torch.ScalarType.Float64).reshape(expected.shape);
+        var gradients = TorchPass.Gradients(expected, [x, grid], weights);
+        var ours = pass.Gradients(graph.Outputs[0], [.. leaves], weights);
+        Assert.True(gradients[0]!.allclose(ours[0]!, 1e-12, 1e-12));
+        Assert.True(gradients[1]!.allclose(ours[1] ?? torch.zeros_like(grid), 1e-10, 1e-10));
+    }
+
     [Fact]
     public void Padding_that_the_engines_take_differently_is_refused()
     {
-        var sample = new OpSample("ConvTranspose", "short kernel", [Values([1, 1, 2], 1, 2), Values([1, 1, 1], 1)], [Attribute.Of("strides", [3L]), Attribute.Of("auto_pad", "SAME_UPPER")]);
+        var sample = new OpSample("ConvTranspose", "short kernel", [Values([1, 1, 2], 1, 2), Values([1, 1, 1], 1)],
+            [Attribute.Of("strides", [3L]), Attribute.Of("auto_pad", "SAME_UPPER")]);
         AssertRefused("Torch cannot run ConvTranspose 'node': its padding would be negative, which the specification and ONNX Runtime take differently.", sample);
     }
 
@@ -123,20 +161,23 @@ public class LayerTests
     public void The_place_of_a_single_element_between_aligned_corners_is_refused()
     {
         var sample = new OpSample("AffineGrid", "thin", [Values([1, 2, 3], 1, 0, 0, 0, 1, 0), I(1, 1, 1, 4)], [Attribute.Of("align_corners", 1L)]);
-        AssertRefused("Torch cannot run AffineGrid 'node': where the only element of an axis lies when corners are aligned, PyTorch, ONNX Runtime and the specification say differently.", sample);
+        const string Why = "where the only element of an axis lies when corners are aligned, PyTorch, ONNX Runtime and the specification say differently";
+        AssertRefused($"Torch cannot run AffineGrid 'node': {Why}.", sample);
     }
 
     [Fact]
     public void Integers_filtered_are_refused()
     {
-        var sample = new OpSample("Resize", "integers", [new([2], ElementType.UInt8, Values: [1, 2], HasGradient: false), null, new([1], ElementType.Float32, Values: [2], IsConstant: true)], [Attribute.Of("mode", "cubic")]);
+        var x = new SampleInput([2], ElementType.UInt8, Values: [1, 2], HasGradient: false);
+        var sample = new OpSample("Resize", "integers", [x, null, new([1], ElementType.Float32, Values: [2], IsConstant: true)], [Attribute.Of("mode", "cubic")]);
         AssertRefused("Torch cannot run Resize 'node': how it rounds to integers is not specified.", sample);
     }
 
     static void AssertRefused(string message, OpSample sample)
     {
         var graph = new SampleGraph(sample, [.. sample.Inputs.Select(i => i?.Values)], ElementType.Float32);
-        var feeds = graph.Model.Graph.Inputs.ToDictionary(i => i.Name, i => TensorData.FromNumbers(i.Type, i.Shape!.ToArray(), sample.Inputs[int.Parse(i.Name[1..])]!.Values!), StringComparer.Ordinal);
+        var feeds = graph.Model.Graph.Inputs.ToDictionary(
+            i => i.Name, i => TensorData.FromNumbers(i.Type, i.Shape!.ToArray(), sample.Inputs[int.Parse(i.Name[1..])]!.Values!), StringComparer.Ordinal);
         using var executor = new TorchExecutor(graph.Model);
         Assert.Equal(message, Assert.Throws<ModelException>(() => executor.Run(feeds, ["y0"], TestContext.Current.CancellationToken)).Message);
     }

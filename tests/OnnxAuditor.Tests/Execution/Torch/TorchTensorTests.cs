@@ -39,7 +39,9 @@ public class TorchTensorTests
         var graph = new SampleGraph(sample, [.. sample.Inputs.Select(i => i!.Values ?? new double[6])], ElementType.Float64);
         using var executor = new TorchExecutor(graph.Model);
 
-        var y = executor.Run(new Dictionary<string, TensorData> { ["x0"] = TensorData.FromBytes(ElementType.Float64, [1, 3, 2], memory.AsMemory(offset, 48)) }, ["y0"], TestContext.Current.CancellationToken)[0];
+        var x = TensorData.FromBytes(ElementType.Float64, [1, 3, 2], memory.AsMemory(offset, 48));
+
+        var y = executor.Run(new Dictionary<string, TensorData>(StringComparer.Ordinal) { ["x0"] = x }, ["y0"], TestContext.Current.CancellationToken)[0];
 
         Assert.Equal([6, 0, -2, -2, 2, 0, -2, 2], y.ToDoubles());
     }

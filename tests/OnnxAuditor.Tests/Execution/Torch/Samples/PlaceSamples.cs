@@ -17,6 +17,8 @@ static class PlaceSamples
         new("AffineGrid", "thin volume", [F(2, 3, 4), I(2, 1, 3, 1, 2)]),
         .. new[] { "avg", "max" }.SelectMany(mode => new[] { "half_pixel", "output_half_pixel" }, (mode, transformation) => (mode, transformation))
             .SelectMany(c => new[] { 0L, 1, 3 }, (c, samples) => Align(c.mode, c.transformation, samples)),
+        new("RoiAlign", "no regions", [F(1, 2, 4, 4), V([0, 4]).NoGradient(), I()], [Attribute.Of("output_height", 2L), Attribute.Of("sampling_ratio", 1L)]),
+        new("MaxRoiPool", "no regions", [F(1, 2, 4, 4), V([0, 5]).NoGradient()], [Attribute.Of("pooled_shape", [2L, 2])], Domain.Distinct),
         new("MaxRoiPool", "beyond the map", [F(2, 2, 6, 7), V([4, 5], 0, -3, -2, 4, 5, 1, 2, 0, 12, 13, 0, 9, 9, 12, 12, 1, -9, -9, -4, -4).NoGradient()],
             [Attribute.Of("pooled_shape", [3L, 2])], Domain.Distinct),
         new("MaxRoiPool", "halves", [F(1, 2, 6, 7), V([2, 5], 0, 1, 1, 5, 4, 0, 3, 1, 5, 5).NoGradient()],

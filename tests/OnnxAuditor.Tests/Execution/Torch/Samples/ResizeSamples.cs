@@ -18,7 +18,8 @@ static class ResizeSamples
         .. Cropped("linear"),
         .. Cropped("cubic"),
         .. new[] { "nearest", "linear", "cubic" }.SelectMany(mode => new[] { "not_larger", "not_smaller" }, (mode, policy) =>
-            new OpSample("Resize", $"{mode}, {policy}", [F(1, 2, 4, 6).NoGradient(), null, null, I(7, 8)], [Text("mode", mode), Text("keep_aspect_ratio_policy", policy), Attribute.Of("axes", [2L, 3])])),
+            new OpSample("Resize", $"{mode}, {policy}", [F(1, 2, 4, 6).NoGradient(), null, null, I(7, 8)],
+                [Text("mode", mode), Text("keep_aspect_ratio_policy", policy), Attribute.Of("axes", [2L, 3])])),
         new("Resize", "uint8, nearest", [Bytes(), null, Vector(1, 1, 2, 2)], [Text("mode", "nearest")]),
         new("Resize", "uint8, linear", [Bytes(), null, Vector(1, 1, 1.7, 2)], [Text("mode", "linear")]),
         new("Resize", "two axes, cubic", [F(5, 4), null, Vector(2.5, 1.5)], [Text("mode", "cubic")]),
@@ -51,7 +52,8 @@ static class ResizeSamples
         if (mode is "cubic") yield return Scaled("outside excluded", [1, 1, 0.6, 1.35], exclude, Attribute.Of("cubic_coeff_a", -0.5f));
         yield return new("Resize", $"{mode}, {transformation}, to one element", [F(2, 2, 7, 9), null, null, I(2, 2, 1, 1)], attributes);
 
-        OpSample Scaled(string name, double[] scales, params Attribute[] more) => new("Resize", $"{mode}, {transformation}, {name}", [F(2, 2, 7, 9), null, Vector(scales)], [.. attributes, .. more]);
+        OpSample Scaled(string name, double[] scales, params Attribute[] more) =>
+            new("Resize", $"{mode}, {transformation}, {name}", [F(2, 2, 7, 9), null, Vector(scales)], [.. attributes, .. more]);
     }
 
     static IEnumerable<OpSample> Cropped(string mode)
