@@ -27,7 +27,7 @@ public static class LibraryVersions
     const int SectionSize = 64, SymbolSize = 24, RelocationSize = 24;
     const ushort Weak = 2, VersionMask = 0x7fff;
 
-    /// <summary>The versions that a library needs: of which library, which, whether it may be missing, its number in the table of symbols, and where its flags are.</summary>
+    /// <summary>The versions that a library needs: of which library, which, whether it may be missing, its number among the symbols, and where its flags are.</summary>
     /// <param name="library">The bytes of a 64-bit library.</param>
     /// <exception cref="InvalidDataException">It is not laid out as expected.</exception>
     public static List<(string Library, string Version, bool IsWeak, ushort Number, int FlagsAt)> NeededBy(byte[] library)
@@ -98,7 +98,8 @@ public static class LibraryVersions
     static List<Section> Sections(byte[] library)
     {
         const uint magic = 0x464c457f;
-        if (library.Length < SectionSize || U32(library, 0) != magic || library[4] != 2 || library[5] != 1) throw new InvalidDataException("it is no 64-bit little-endian ELF file");
+        if (library.Length < SectionSize || U32(library, 0) != magic || library[4] != 2 || library[5] != 1)
+            throw new InvalidDataException("it is no 64-bit little-endian ELF file");
         var sections = new List<Section>();
         var at = I64(library, 40);
         for (var left = U16(library, 60); left > 0; left--, at += SectionSize)
@@ -117,7 +118,8 @@ public static class LibraryVersions
     }
 
     static Section Linked(List<Section> sections, Section section) =>
-        section.Link >= 0 && section.Link < sections.Count ? sections[section.Link] : throw new InvalidDataException("a section of it refers to one that is not there");
+        section.Link >= 0 && section.Link < sections.Count ? sections[section.Link]
+        : throw new InvalidDataException("a section of it refers to one that is not there");
 
     static ushort U16(byte[] bytes, long at) => BitConverter.ToUInt16(bytes, Within(bytes, at, 2));
 
@@ -137,7 +139,9 @@ public static class LibraryVersions
 }
 
 #if !NO_MSBUILD
-/// <summary>The build's step: writes the library that loads on this system. Where it cannot, it warns and writes nothing, and the library stays as it is shipped.</summary>
+/// <summary>
+/// The build's step: writes the library that loads on this system. Where it cannot, it warns and writes nothing, and the library stays as it is shipped.
+/// </summary>
 public sealed class FixLibTorchSharp : Microsoft.Build.Utilities.Task
 {
     /// <summary>The library as the package has it.</summary>
@@ -151,7 +155,7 @@ public sealed class FixLibTorchSharp : Microsoft.Build.Utilities.Task
     /// <inheritdoc />
     public override bool Execute()
     {
-        // Written aside and renamed, so that a file that is there is whole. Two projects may be built at once; the file that is there then is the other's, and the same.
+        // Written aside and renamed, so that a file that is there is whole. Two projects may be built at once; the file that is there then is the other's, the same.
         var unfinished = $"{Fixed}.{Guid.NewGuid():N}";
         try
         {

@@ -86,8 +86,7 @@ public static class Differentiate
             if (Array.TrueForAll(outputGradients, g => g is null)) continue;
             if (!TryRule(node, scope.Blocked, out var rule)) continue;
             if (!TryGradients(tape, node, rule, outputGradients, scope, out var gradients)) continue;
-            foreach (var (input, gradient) in gradients)
-                if (active.Values.Contains(input)) Contribute(pending, input, Shaped(tape.SumTo(gradient, input), input));
+            foreach (var (input, gradient) in gradients) Contribute(pending, input, Shaped(gradient, input));
         }
         tape.Origin = null;
         foreach (var target in targets) Accumulate(tape, pending, final, target);
@@ -113,12 +112,13 @@ public static class Differentiate
         return false;
     }
 
-    /// <summary>Applies a rule; a case that the rule cannot follow blocks the node with what the rule says of it.</summary>
+    /// <summary>Applies a rule and undoes broadcasting; a case that cannot be followed blocks the node with what is said of it.</summary>
     static bool TryGradients(Tape tape, Node node, GradientRule rule, Value?[] outputGradients, SweepScope scope, out IReadOnlyList<(Value Input, Value Gradient)> gradients)
     {
         try
         {
-            gradients = rule.GradientsByValue is { } byValue ? byValue(tape, node, outputGradients, scope) : ByInput(node, rule.Gradients(tape, node, outputGradients));
+            var all = rule.GradientsByValue is { } byValue ? byValue(tape, node, outputGradients, scope) : ByInput(node, rule.Gradients(tape, node, outputGradients));
+            gradients = [.. all.Where(g => scope.Wanted.Contains(g.Input)).Select(g => (g.Input, tape.SumTo(g.Gradient, g.Input)))];
             return true;
         }
         catch (ModelException e) when (e.Problem == ModelProblem.Unsupported)

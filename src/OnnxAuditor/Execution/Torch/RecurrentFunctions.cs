@@ -38,7 +38,8 @@ static class RecurrentFunctions
         {
             if (!Known.TryGetValue(name, out var form)) throw c.Refuse($"the activation function '{name}' is not known");
             var (alpha, beta) = (Number(form.Alpha, alphas), Number(form.Beta, betas));
-            if (double.IsNaN(alpha + beta)) throw c.Refuse($"the numbers of the activation function '{name}' are not given, for which the specification and ONNX Runtime take different ones");
+            if (double.IsNaN(alpha + beta))
+                throw c.Refuse($"the numbers of the activation function '{name}' are not given, for which the specification and ONNX Runtime take different ones");
             return (Func<Tensor, Tensor>)(x => form.Apply(x, alpha, beta));
         }).ToArray();
         return functions[(direction * defaults.Length)..];

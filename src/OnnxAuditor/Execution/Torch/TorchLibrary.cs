@@ -30,7 +30,8 @@ static partial class TorchLibrary
     public static string Version => $"{typeof(torch).Assembly.GetName().Version!.ToString(3)} (libtorch {LibTorchVersion})";
 
     /// <summary>The version of libtorch that TorchSharp was built on, as the build has it; to ask TorchSharp would load it.</summary>
-    internal static string LibTorchVersion => typeof(TorchLibrary).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "LibTorchVersion").Value!;
+    internal static string LibTorchVersion =>
+        typeof(TorchLibrary).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "LibTorchVersion").Value!;
 
     /// <summary>Makes sure that libtorch is loaded.</summary>
     /// <exception cref="UsageException">It cannot be; the message is <see cref="Unavailable"/>.</exception>
@@ -56,7 +57,8 @@ static partial class TorchLibrary
     internal static string Explain(string platform, bool isThere, string loader)
     {
         if (!Platforms.Contains(platform, StringComparer.Ordinal)) return $"TorchSharp is not made for {platform}, only for {string.Join(", ", Platforms)}.";
-        if (!isThere) return $"libtorch is not part of this build: build with -p:Torch=true, which takes the package libtorch-cpu-{platform} {LibTorchVersion}.";
+        if (!isThere)
+            return $"libtorch is not part of this build: build with -p:Torch=true, which takes the package libtorch-cpu-{platform} {LibTorchVersion}.";
         // On Linux each line is a place that was tried; the first one that names more than an absent file says what is wrong.
         var lines = loader.Split('\n').Select(l => Folders().Replace(l.Trim(), "")).Where(l => l.Length > 0).ToList();
         var reason = lines.Find(l => l.Contains(".so", StringComparison.Ordinal) && !l.Contains("cannot open shared object file", StringComparison.Ordinal)) ?? lines[^1];
@@ -79,7 +81,9 @@ static partial class TorchLibrary
 
     static string Platform()
     {
-        var system = OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal) ? "linux-musl" : "linux";
+        var system = OperatingSystem.IsWindows() ? "win"
+            : OperatingSystem.IsMacOS() ? "osx"
+            : RuntimeInformation.RuntimeIdentifier.Contains("musl", StringComparison.Ordinal) ? "linux-musl" : "linux";
         return $"{system}-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
     }
 

@@ -85,7 +85,11 @@ public class TorchLibraryTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The loader tells its files on Linux only.");
         var log = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "onnx-auditor"), ["audit", Checkout.Path("models", "residual_cnn.onnx")]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "onnx-auditor"), ["audit", Checkout.Path("models", "residual_cnn.onnx")])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+        };
         start.Environment["LD_DEBUG"] = "files";
         start.Environment["LD_DEBUG_OUTPUT"] = log;
         using var program = Process.Start(start)!;
