@@ -100,6 +100,6 @@ public class TorchLibraryTests
         var loaded = await File.ReadAllTextAsync($"{log}.{program.Id}", TestContext.Current.CancellationToken);
         File.Delete($"{log}.{program.Id}");
         Assert.Contains("libonnxruntime.so", loaded, StringComparison.Ordinal);
-        Assert.DoesNotContain("torch", loaded, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("libtorch", loaded, StringComparison.OrdinalIgnoreCase);
     }
 }

@@ -2,7 +2,6 @@ using GraphRewriter.Ir;
 using GraphRewriter.Tests.Gradients;
 using static GraphRewriter.Ir.Attribute;
 using static OnnxAuditor.Tests.Execution.Torch.Samples.Inputs;
-using Attribute = GraphRewriter.Ir.Attribute;
 using E = GraphRewriter.Ir.ElementType;
 
 namespace OnnxAuditor.Tests.Execution.Torch.Samples;

@@ -1,4 +1,3 @@
-using GraphRewriter.Ir;
 using GraphRewriter.Tests.Gradients;
 using static GraphRewriter.Ir.Attribute;
 using static OnnxAuditor.Tests.Execution.Torch.Samples.Inputs;
