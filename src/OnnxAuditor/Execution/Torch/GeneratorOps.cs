@@ -88,8 +88,8 @@ static class GeneratorOps
     /// <summary>Draws are refused: they would differ from those that a gradient is compared with.</summary>
     static Tensor[] Dropout(TorchCall c)
     {
-        var trains = c.Optional(2)?.item<bool>() ?? false;
-        if (trains && (c.Number(1) ?? 0.5) != 0) throw c.Refuse("it draws at random in training mode");
+        var trains = c.Number(2) is not (null or 0);
+        if (trains && c.Number(1) is not 0) throw c.Refuse("it draws at random in training mode");
         return [c[0], ones_like(c[0], ScalarType.Bool)];
     }
 }

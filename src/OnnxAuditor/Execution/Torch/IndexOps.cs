@@ -65,10 +65,10 @@ static class IndexOps
         return places;
     }
 
-    /// <summary>An index beyond the depth has no element that is on.</summary>
+    /// <summary>An index beyond the depth has no element that is on. The values for on and off carry no gradient.</summary>
     static Tensor OneHot(TorchCall c)
     {
-        var (depth, values) = (c.Ints(1)![0], c[2]);
+        var (depth, values) = (c.Ints(1)![0], c[2].detach());
         var axis = c.Axis("axis", -1, c[0].dim() + 1);
         var indices = c[0].Indices(depth).unsqueeze(axis);
         return where(c[0].Counting(depth).Along(axis, indices.dim()) == indices, values.select(0, 1), values.select(0, 0));

@@ -49,11 +49,13 @@ static class QuantizationOps
         return block == 0 ? scale.Along(axis, x.dim()) : scale.repeat_interleave(block, axis).narrow(axis, 0, x.Length(axis));
     }
 
+    /// <summary>The scale, found with the rounded numbers, carries no more gradient than they do.</summary>
     static Tensor[] DynamicQuantizeLinear(TorchCall c)
     {
-        var x = c[0];
+        var x = c[0].detach();
         var (least, greatest) = (x.min().clamp_max(0), x.max().clamp_min(0));
         var scale = (greatest - least) / 255;
+        scale = scale.masked_fill(scale == 0, 1);
         var zero = (-least / scale).clamp(0, 255).round();
         return [Saturated(c, (x / scale).round() + zero, ElementType.UInt8), scale, zero.to(ScalarType.Byte)];
     }
@@ -75,7 +77,7 @@ static class QuantizationOps
 
     static Tensor Saturated(TorchCall c, Tensor y, ElementType type)
     {
-        if (!type.IsInteger) throw c.Refuse($"it gives {type}, which libtorch does not hold");
+        if (Float8.Is(type)) return Float8.Round(y, type, TypeOps.Saturates(c));
         var (least, greatest) = type is ElementType.UInt4 or ElementType.UInt8 or ElementType.UInt16 ? (0.0, Math.Pow(2, type.Bits) - 1) : (-Math.Pow(2, type.Bits - 1), Math.Pow(2, type.Bits - 1) - 1);
         return y.clamp(least, greatest).to(TorchTensors.ScalarTypeOf(type));
     }

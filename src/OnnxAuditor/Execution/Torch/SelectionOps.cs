@@ -31,11 +31,12 @@ static class SelectionOps
         return c.Node.Has("axis") ? c[0].index_select(c.Axis("axis", 0, c[0].dim()), chosen) : c[0].Flat().index_select(0, chosen);
     }
 
-    /// <summary>Each distinct element or slice as it is first met, sorted or in the order of meeting; where that was, where each element went, and how many they are.</summary>
+    /// <summary>Each distinct element or slice as it is first met, sorted or in the order of meeting; where that was, where each element went, and how many they are. No gradient flows through it.</summary>
     static Tensor[] Unique(TorchCall c)
     {
-        var (axis, data) = c.Node.Has("axis") ? (c.Axis("axis", 0, c[0].dim()), c[0]) : (0, c[0].Flat());
-        var (_, inverse, counts) = UInt64Bits.Ordered(data.detach(), c.TypeOf(0)).unique(sorted: true, return_inverse: true, return_counts: true, dim: axis);
+        var x = c[0].detach();
+        var (axis, data) = c.Node.Has("axis") ? (c.Axis("axis", 0, x.dim()), x) : (0, x.Flat());
+        var (_, inverse, counts) = UInt64Bits.Ordered(data, c.TypeOf(0)).unique(sorted: true, return_inverse: true, return_counts: true, dim: axis);
         inverse = inverse!.Flat();
         // Sorted by group, the first of each group stands behind all smaller groups.
         var (_, byGroup) = inverse.sort(0, stable: true);

@@ -8,7 +8,7 @@ namespace OnnxAuditor.Execution.Torch;
 
 /// <summary>
 /// Tensors from our data and back. libtorch lacks the wider unsigned integers, so uint16, uint32 and uint64 are held in int32 and int64 (uint64 by its bits); what has
-/// fewer than 8 bits is held in a byte an element. The declared element type of the value says what to write back.
+/// fewer than 8 bits is held in a byte an element, floats of 8 bits in float32. The declared element type of the value says what to write back.
 /// </summary>
 static class TorchTensors
 {
@@ -28,6 +28,7 @@ static class TorchTensors
         ElementType.Bool => ScalarType.Bool,
         ElementType.Complex64 => ScalarType.ComplexFloat32,
         ElementType.Complex128 => ScalarType.ComplexFloat64,
+        _ when Float8.Is(type) => ScalarType.Float32,
         _ => throw new ModelException(ModelProblem.Unsupported, $"Torch has no tensors of {type}."),
     };
 
@@ -106,11 +107,12 @@ static class TorchTensors
     {
         long[] dims = [.. data.Dims];
         if (data.Count == 0) return empty(dims, ScalarTypeOf(data.Type));
-        return data.Type.IsInteger ? tensor(data.ToInt64s(), dims).to(ScalarTypeOf(data.Type)) : throw new ModelException(ModelProblem.Unsupported, $"Torch has no tensors of {data.Type}.");
+        return Float8.Is(data.Type) ? tensor(data.ToFloats(), dims) : tensor(data.ToInt64s(), dims).to(ScalarTypeOf(data.Type));
     }
 
     static TensorData Narrowed(ElementType type, Tensor held)
     {
+        if (Float8.Is(type)) return TensorData.FromBytes(type, held.shape, held.data<float>().Select(x => Float8.Encode(x, type)).ToArray());
         var wide = held.to(ScalarType.Int64);
         var numbers = wide.data<long>().ToArray();
         var bytes = new byte[type.ByteCount(numbers.Length)];

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using GraphRewriter.Ir;
 using GraphRewriter.Tests.Gradients;
 using OnnxAuditor.Execution.Torch;
@@ -37,12 +38,21 @@ public class AutogradTests
 
     static void Compare(string id, bool twice)
     {
-        var sample = new TwoEngines(OpSamples.ById[id]);
+        if (TorchLibrary.Unavailable is { } why) Assert.Skip(why);
         Assert.SkipWhen(Undecided.TryGetValue(id, out var reason), reason ?? "");
-        Assert.SkipUnless(sample.Absent.Count == 0, $"Torch does not have {string.Join(", ", sample.Absent)}.");
+        var sample = new DifferentiatedSample(OpSamples.ById[id]);
 
         var expected = sample.OnOrt(twice);
-        var found = sample.OnTorch(twice);
+        SortedDictionary<string, TensorData> found;
+        try
+        {
+            found = sample.OnTorch(twice);
+        }
+        catch (ExternalException e) when (twice && e.Message.StartsWith("derivative for aten::", StringComparison.Ordinal))
+        {
+            Assert.Skip($"libtorch: {e.Message.Split('\n')[0]}");
+            return;
+        }
 
         Assert.Equal(expected.Keys, found.Keys);
         var noise = twice ? Rounding * expected.Where(e => e.Key[0] == 'g').Max(e => Largest(e.Value)) : 0;

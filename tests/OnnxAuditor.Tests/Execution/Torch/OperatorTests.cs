@@ -1,3 +1,4 @@
+using GraphRewriter.Gradients;
 using GraphRewriter.Inference;
 using GraphRewriter.Ir;
 using GraphRewriter.Tests;
@@ -79,6 +80,45 @@ public class OperatorTests
         ? Math.Abs(x) < Math.Pow(2, type.Bits - 1)
         : x >= 0 && x < Math.Pow(2, type.Bits) - 1;
 
+    static readonly ElementType[] EightBits = [ElementType.Float8E4M3FN, ElementType.Float8E4M3FNUZ, ElementType.Float8E5M2, ElementType.Float8E5M2FNUZ];
+
+    public static TheoryData<ElementType, bool> EightBitCases => [.. EightBits.SelectMany(t => new[] { new TheoryDataRow<ElementType, bool>(t, true), new(t, false) })];
+
+    [Theory]
+    [MemberData(nameof(EightBitCases))]
+    public void Floats_are_rounded_to_eight_bits_as_by_Onnx_Runtime(ElementType type, bool saturate)
+    {
+        var random = new Random(1);
+        double[] drawn = [.. Enumerable.Range(0, 2000).Select(_ => (double)(float)((random.NextDouble() - 0.5) * Math.Pow(2, random.Next(-18, 18))))];
+        double[] ties = [.. Enumerable.Range(0, 500).Select(i => i / 32.0).SelectMany(x => new[] { x, 64 * x, x / 1024, -x, x * 4096 })];
+        double[] numbers = [.. drawn, .. ties, 464, 1e9, double.NaN, double.PositiveInfinity, double.NegativeInfinity];
+        // Without saturation ONNX Runtime misses the rounding that carries into the first numbers that are too large: it gives 448 for 480, and NaN for 61440.
+        if (!saturate) numbers = [.. numbers.Where(v => Math.Abs(v) is not (>= 480 and < 512 or >= 61440 and < 65536))];
+        var x = TensorData.FromNumbers(ElementType.Float32, [numbers.Length], numbers);
+        var feeds = new Dictionary<string, TensorData>(StringComparer.Ordinal) { ["x"] = x };
+        // Eight bits cannot be handed over: they are widened again.
+        var model = Chain("Cast", x, [Attribute.Of("to", (long)type), Attribute.Of("saturate", saturate ? 1L : 0)], [Attribute.Of("to", (long)ElementType.Float32)]);
+        using var runtime = new PlainRuntime(model);
+
+        AssertEqual(runtime.Run(feeds)["y"], Run(model, feeds)["y"]);
+    }
+
+    [Fact]
+    public void Floats_of_eight_bits_keep_their_codes()
+    {
+        foreach (var type in EightBits)
+        {
+            var x = TensorData.FromBytes(type, [256], Enumerable.Range(0, 256).Select(i => (byte)i).ToArray());
+            var isNumber = x.ToDoubles().Select(v => !double.IsNaN(v)).ToArray();
+
+            var y = Run(Chain("Identity", x, [[]]), new(StringComparer.Ordinal) { ["x"] = x })["y"];
+
+            Assert.Equal(type, y.Type);
+            Assert.Equal(x.ToDoubles(), y.ToDoubles());
+            Assert.All(Enumerable.Range(0, 256).Where(i => isNumber[i]), i => Assert.Equal(i, y.Bytes.Span[i]));
+        }
+    }
+
     [Theory]
     [InlineData("RandomNormal", "", 1.5, 0.5)]
     [InlineData("RandomNormalLike", "x", 1.5, 0.5)]
@@ -116,6 +156,20 @@ public class OperatorTests
         Assert.Equal("Torch cannot run Dropout 'node': it draws at random in training mode.", refused.Message);
     }
 
+    [Theory]
+    [InlineData("DynamicQuantizeLinear/both signs", 0)]
+    [InlineData("Unique/sorted", 0)]
+    [InlineData("OneHot/first axis, float indices", 2)]
+    public void What_stops_the_gradient_of_our_rules_stops_it_on_Torch(string id, int input)
+    {
+        var (model, feeds) = Build(ById[id]);
+        using var executor = new TorchExecutor(model);
+        using var pass = executor.Forward(feeds, model.Graph.Outputs, [model.Graph.Inputs[input]], TestContext.Current.CancellationToken);
+
+        Assert.Contains(model.Graph.Nodes[0].OpType, GradientRules.Stops.Keys);
+        Assert.All(model.Graph.Outputs, o => Assert.False(pass[o].requires_grad));
+    }
+
     [Fact]
     public void Four_bits_are_dequantized_as_by_Onnx_Runtime()
     {
@@ -147,6 +201,7 @@ public class OperatorTests
 
     static void AssertSame(Graph graph, Node last)
     {
+        if (TorchLibrary.Unavailable is { } why) Assert.Skip(why);
         graph.Nodes.Add(last);
         ShapeInference.Infer(last);
         graph.Outputs.Add(last.Output);
@@ -159,6 +214,7 @@ public class OperatorTests
     /// <summary>Calls of one operator with different attributes, one after another, from x, if it is given, to y.</summary>
     static Model Chain(string op, TensorData? x, params Attribute[][] steps)
     {
+        if (TorchLibrary.Unavailable is { } why) Assert.Skip(why);
         var graph = new Graph { Name = "chain" };
         Value? value = null;
         if (x is not null) graph.Inputs.Add(value = new Value("x", x.Type, x.Shape));
@@ -176,6 +232,7 @@ public class OperatorTests
 
     static (Model Model, Dictionary<string, TensorData> Feeds) Build(OpSample sample)
     {
+        if (TorchLibrary.Unavailable is { } why) Assert.Skip(why);
         var graph = new SampleGraph(sample, [.. sample.Inputs.Select(i => i?.Values)], ElementType.Float32);
         var feeds = new Dictionary<string, TensorData>(StringComparer.Ordinal);
         for (var i = 0; i < sample.Inputs.Length; i++)

@@ -24,7 +24,12 @@ static class QuantizationSamples
         new("DequantizeLinear", "float16 scale", [V(E.UInt8, 0, 128, 255), V(E.Float16, [], 0.5), V(E.UInt8, [], 128)]),
         new("DynamicQuantizeLinear", "both signs", [F([2, 3], -1, 2, 0.5, 3, -0.25, 1.3)], Outputs: 3),
         new("DynamicQuantizeLinear", "positive only", [F(1, 2, 5)], Outputs: 3),
+        new("DynamicQuantizeLinear", "zeros", [F(0, 0)], Outputs: 3),
         new("DynamicQuantizeLinear", "negative only", [F(-1, -2, -5)], Outputs: 3),
+        new("ConvInteger", "padded, zero points", [Counting(E.UInt8, [1, 2, 3, 3]), Counting(E.UInt8, [2, 2, 2, 2]), V(E.UInt8, [], 3), V(E.UInt8, [], 2)], [Of("pads", [1L, 0, 0, 1])]),
+        new("ConvInteger", "signed filters, groups", [Counting(E.UInt8, [1, 2, 4]), Counting(E.Int8, [2, 1, 2], 2), V(E.UInt8, [], 3)], [Of("group", 2L), Of("strides", [2L])]),
+        new("QLinearConv", "bias", [Counting(E.UInt8, [1, 2, 3, 3]), F([], 0.1), V(E.UInt8, [], 3), Counting(E.UInt8, [2, 2, 2, 2]), F([], 0.2), V(E.UInt8, [], 2), F([], 0.3), V(E.UInt8, [], 5), V(E.Int32, 7, -9)]),
+        new("QLinearConv", "scale for each filter", [Counting(E.UInt8, [1, 1, 4]), F([], 0.1), V(E.UInt8, [], 3), Counting(E.Int8, [2, 1, 2], 2), F(0.2, 0.5), V(E.Int8, 0, 0), F([], 0.3), V(E.UInt8, [], 5)], [Of("pads", [1L, 1])]),
         new("QLinearMatMul", "int8", [Counting(E.Int8, [2, 3], 3), F([], 0.1), V(E.Int8, [], 1), Counting(E.Int8, [3, 2], 2), F([], 0.2), V(E.Int8, [], -1), F([], 0.05), V(E.Int8, [], 2)]),
         new("QLinearMatMul", "uint8, each column", [Counting(E.UInt8, [2, 3]), F([], 0.1), V(E.UInt8, [], 1), Counting(E.UInt8, [3, 2]), F(0.2, 0.3), V(E.UInt8, 1, 2), F([], 0.05), V(E.UInt8, [], 2)]),
     ];

@@ -11,7 +11,7 @@ namespace OnnxAuditor.Tests.Execution.Torch;
 /// A sample run by both engines, in float32. Results go by the names of <see cref="SampleGraph"/>: y0, y1, … are the outputs, g0, g1, … the gradients of the inputs for
 /// random cotangents, h0, h1, … the gradients of those.
 /// </summary>
-sealed class TwoEngines
+sealed class DifferentiatedSample
 {
     readonly OpSample sample;
     readonly double[]?[] values;
@@ -19,7 +19,7 @@ sealed class TwoEngines
     readonly Dictionary<string, TensorData> feeds = new(StringComparer.Ordinal);
     readonly Random random = new(1);
 
-    public TwoEngines(OpSample sample)
+    public DifferentiatedSample(OpSample sample)
     {
         this.sample = sample;
         values = new GradientCheck(sample).Values;
@@ -27,9 +27,6 @@ sealed class TwoEngines
         for (var i = 0; i < values.Length; i++)
             if (sample.Inputs[i] is { IsConstant: false } input) feeds[$"x{i}"] = TensorData.FromNumbers(input.IsFloat ? ElementType.Float32 : input.Type, input.Dims, values[i]!);
     }
-
-    /// <summary>The operators that Torch does not have.</summary>
-    public IReadOnlyList<string> Absent => [.. forward.Model.Graph.AllNodes().Select(n => n.OpType).Where(op => !TorchOps.ByOp.ContainsKey(op)).Distinct(StringComparer.Ordinal)];
 
     /// <summary>Outputs and gradients by our rules, on ONNX Runtime. A second gradient that is zero by rule is there as zeros.</summary>
     public SortedDictionary<string, TensorData> OnOrt(bool twice)
