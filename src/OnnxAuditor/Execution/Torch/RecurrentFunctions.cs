@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using GraphRewriter.Ir;
 using static TorchSharp.torch;
 
 namespace OnnxAuditor.Execution.Torch;
@@ -10,7 +9,7 @@ static class RecurrentFunctions
     /// <summary>A function and the numbers it takes: null for none, else the default; not a number where there is none and the model must give it.</summary>
     sealed record Form(double? Alpha, double? Beta, Func<Tensor, double, double, Tensor> Apply);
 
-    static readonly FrozenDictionary<string, Form> Known = new Dictionary<string, Form>
+    static readonly FrozenDictionary<string, Form> Known = new Dictionary<string, Form>(StringComparer.Ordinal)
     {
         ["Sigmoid"] = new(null, null, (x, _, _) => x.sigmoid()),
         ["Tanh"] = new(null, null, (x, _, _) => x.tanh()),

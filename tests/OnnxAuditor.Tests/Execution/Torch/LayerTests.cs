@@ -26,7 +26,7 @@ public class LayerTests
     [MemberData(nameof(Ids))]
     public void Outputs_and_gradients_are_those_of_Onnx_Runtime_and_our_rules(string id)
     {
-        var sample = new TwoEngines(ById[id]);
+        var sample = new DifferentiatedSample(ById[id]);
 
         var expected = sample.OnOrt(twice: false);
         var found = sample.OnTorch(twice: false);
