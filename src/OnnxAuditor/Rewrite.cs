@@ -44,6 +44,9 @@ sealed record RewriteOptions
 
     /// <summary>The output that the loss is attached to; null for all float outputs.</summary>
     public string? Target { get; init; }
+
+    /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
+    public bool StraightThrough { get; init; }
 }
 
 /// <summary>A rewritten model.</summary>
@@ -133,7 +136,8 @@ static class Rewrite
         var missing = new List<string>();
         if (targets.Count > 0)
         {
-            var result = Differentiate.Run(graph, attached.Loss, [.. targets.Select(t => t.Value).Distinct()], names);
+            var result = Differentiate.Run(graph, attached.Loss, [.. targets.Select(t => t.Value).Distinct()], names, options.StraightThrough);
+            if (options.StraightThrough) notes.Add("gradients pass Round and QuantizeLinear straight through");
             notes.AddRange(result.Blocked.Select(b => $"no gradient through {b.Node}: {b.Reason}"));
             foreach (var (name, gradientName, value) in targets)
             {

@@ -98,7 +98,8 @@ sealed class InstrumentedGraph
     /// <param name="feedParameters">Whether parameters become graph inputs, so that one session serves every weight setting.</param>
     /// <param name="merge">Whether several runs are merged: then the probes are such that merging is exact.</param>
     /// <param name="scaled">Whether tensors are divided by their largest absolute value before squares are summed: dearer, and needed only where squares leave the range of float32.</param>
-    public static InstrumentedGraph Build(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, bool feedParameters, bool merge, bool scaled = false)
+    /// <param name="straightThrough">Whether gradients pass Round, and QuantizeLinear where it does not saturate.</param>
+    public static InstrumentedGraph Build(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, bool feedParameters, bool merge, bool scaled = false, bool straightThrough = false)
     {
         var map = new Dictionary<Value, Value>();
         var model = source.Model.Copy(map);
@@ -109,7 +110,7 @@ sealed class InstrumentedGraph
         var result = new InstrumentedGraph(model, merge, scaled) { Layers = layers, ForwardNodes = graph.Nodes.Count };
         var names = new NameScope(graph);
         var outputs = graph.Outputs.ToList();
-        if (protocol.NeedsGradients) result.Differentiate(source, layers, protocol, target, map, names);
+        if (protocol.NeedsGradients) result.Differentiate(source, layers, protocol, target, map, names, straightThrough);
         var tape = new Tape(names) { Prefix = "probe/" };
         for (var i = 0; i < layers.Count; i++) result.ProbeLayer(tape, i, map[layers[i].Output], protocol.Probes);
         result.ProbeParameters(tape, source.Parameters, map, protocol.Probes);
@@ -124,7 +125,7 @@ sealed class InstrumentedGraph
         return result;
     }
 
-    void Differentiate(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, Dictionary<Value, Value> map, NameScope names)
+    void Differentiate(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, Dictionary<Value, Value> map, NameScope names, bool straightThrough)
     {
         var graph = Model.Graph;
         try
@@ -141,7 +142,7 @@ sealed class InstrumentedGraph
         var targets = new List<Value>();
         targets.AddRange(source.Parameters.Where(p => p.Trainable).Select(p => map[p.Value]));
         if (protocol.Probes.HasFlag(Measurement.Probes.ActivationGradients)) targets.AddRange(layers.Select(l => map[l.Output]));
-        Differentiation = GraphRewriter.Gradients.Differentiate.Run(graph, Loss.Loss, [.. targets.Distinct()], names);
+        Differentiation = GraphRewriter.Gradients.Differentiate.Run(graph, Loss.Loss, [.. targets.Distinct()], names, straightThrough);
     }
 
     void ProbeLayer(Tape tape, int index, Value x, Probes wanted)
