@@ -27,7 +27,7 @@ static class AssembleReport
     {
         var (model, canonical, shipped) = (audited.File.Model, audited.Canonical, audited.Shipped);
         var coverage = CoverageOf(canonical, shipped);
-        var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0 };
+        var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough };
         var rules = RuleEngine.Run(context, RuleRegistry.Select(audited.Options.Select, audited.Options.Ignore));
         var verdict = Verdicts.Of(rules.Findings, coverage, shipped);
         return new ModelReport
@@ -85,7 +85,10 @@ static class AssembleReport
         var weights = options.Weights switch { WeightChoice.Shipped => "shipped", WeightChoice.Reinit => "reinit", _ => "both" };
         return new MeasurementInfo(
             $"ONNX Runtime {OrtDevice.RuntimeVersion}", options.Device, weights, ProtocolText.InitName(options.Init), options.Seed, options.Batch,
-            options.Statistics == NormStatistics.Batch ? "batch" : "frozen", run.LossText.Loss, run.LossText.Target, [.. rows], audited.Passes);
+            options.Statistics == NormStatistics.Batch ? "batch" : "frozen", run.LossText.Loss, run.LossText.Target, [.. rows], audited.Passes)
+        {
+            StraightThrough = options.StraightThrough,
+        };
     }
 
     /// <summary>Whether a dimension other than the batch was unknown and a default was taken.</summary>

@@ -64,7 +64,7 @@ static class Audit
     {
         var options = audited.Options;
         var canonical = audited.Canonical!;
-        var settings = new MeasureSettings(new OrtSettings(options.Device, options.Threads), options.Data, options.DataSource, options.Labels, options.Target, options.MaxMemory);
+        var settings = new MeasureSettings(new OrtSettings(options.Device, options.Threads), options.Data, options.DataSource, options.Labels, options.Target, options.MaxMemory) { StraightThrough = options.StraightThrough };
         using var measure = new Measure(canonical, batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }), settings);
         var plan = new Plan();
         var shipped = RuleProtocol(options);

@@ -83,6 +83,9 @@ sealed record AuditOptions
     /// <summary>The output that the loss is attached to; null for all float outputs.</summary>
     public string? Target { get; init; }
 
+    /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
+    public bool StraightThrough { get; init; }
+
     /// <summary>The time that a model's audit may take; null for no limit.</summary>
     public TimeSpan? TimeBudget { get; init; }
 

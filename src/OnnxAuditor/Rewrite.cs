@@ -62,6 +62,9 @@ sealed record RewriteOptions
 
     /// <summary>The output that the loss is attached to; null for all float outputs.</summary>
     public string? Target { get; init; }
+
+    /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
+    public bool StraightThrough { get; init; }
 }
 
 /// <summary>A rewritten model.</summary>
@@ -169,7 +172,8 @@ static class Rewrite
             return missing;
         }
 
-        var first = Differentiate.Run(graph, attached.Loss, [.. targets.Concat(curved).Select(t => t.Value).Distinct()], names);
+        var first = Differentiate.Run(graph, attached.Loss, [.. targets.Concat(curved).Select(t => t.Value).Distinct()], names, options.StraightThrough);
+        if (options.StraightThrough) notes.Add("gradients pass Round and QuantizeLinear straight through");
         notes.AddRange(first.Blocked.Select(b => $"no gradient through {b.Node}: {b.Reason}"));
         missing.AddRange(ExposeAll(tape, graph, "gradients", targets, first.Gradients, notes));
         if (curved.Count > 0)
@@ -191,11 +195,11 @@ static class Rewrite
         var isMean = attached.Terms.All(t => t.Kind != LossKind.Sum);
         if (options.PerSample == PerSampleOutputs.Gradients)
         {
-            var each = PerSampleGradients.Run(graph, samples, attached.Loss, isMean, parameters, names);
+            var each = PerSampleGradients.Run(graph, samples, attached.Loss, isMean, parameters, names, options.StraightThrough);
             notes.AddRange(each.Refused.Values.Distinct(StringComparer.Ordinal).Select(why => $"no gradient of single samples: {why}"));
             return ExposeAll(tape, graph, "gradients of single samples", targets, each.Gradients, notes);
         }
-        var gram = PerSampleGradients.Gram(graph, samples, attached.Loss, isMean, parameters, names);
+        var gram = PerSampleGradients.Gram(graph, samples, attached.Loss, isMean, parameters, names, options.StraightThrough);
         if (gram.Matrix is { } matrix) Expose(tape, graph, matrix, names.Fresh("per_sample_gram"));
         notes.AddRange(gram.Refused.Values.Distinct(StringComparer.Ordinal).Select(why => $"not in the Gram matrix: {why}"));
         notes.Add($"Gram matrix over {gram.Counted.Count} of {parameters.Length} parameters");

@@ -46,6 +46,7 @@ static partial class TextGraph
     {
         ["f32"] = ElementType.Float32,
         ["f16"] = ElementType.Float16,
+        ["bf16"] = ElementType.BFloat16,
         ["f64"] = ElementType.Float64,
         ["i64"] = ElementType.Int64,
         ["i32"] = ElementType.Int32,

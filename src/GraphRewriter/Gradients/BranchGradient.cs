@@ -27,7 +27,7 @@ static class BranchGradient
         var inner = t.Inner();
         var captured = Iteration.CapturedBy(branch).Where(scope.Wanted.Contains).ToList();
         var seeds = copy.Outputs.Zip(dy).Where(o => o.Second is not null && o.First.IsFloat).Select(o => (o.First, o.Second!)).ToList();
-        var result = Differentiate.Sweep(copy.Nodes, seeds, captured, inner);
+        var result = Differentiate.Sweep(copy.Nodes, seeds, captured, inner, scope.Rules);
         scope.Add(result);
         inner.Nodes.InsertRange(0, copy.Nodes);
         inner.Constants.AddRange(copy.Initializers);

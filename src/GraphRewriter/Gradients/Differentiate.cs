@@ -28,12 +28,13 @@ public static class Differentiate
     /// <param name="loss">A float scalar of the graph.</param>
     /// <param name="targets">Float values: parameters, inputs or inner values.</param>
     /// <param name="names">The names taken in the graph; null to collect them.</param>
+    /// <param name="straightThrough">Whether gradients pass Round, and QuantizeLinear where it does not saturate, as if these did nothing.</param>
     /// <exception cref="ArgumentException">The loss is not a float scalar.</exception>
-    public static DifferentiationResult Run(Graph graph, Value loss, IReadOnlyCollection<Value> targets, NameScope? names = null)
+    public static DifferentiationResult Run(Graph graph, Value loss, IReadOnlyCollection<Value> targets, NameScope? names = null, bool straightThrough = false)
     {
         if (!loss.IsFloat || loss.Shape is { Rank: > 0 } s && s.ElementCount != 1) throw new ArgumentException($"The loss '{loss.Name}' is no float scalar: {loss}.", nameof(loss));
         var tape = new Tape(names ?? new NameScope(graph)) { Prefix = "grad/" };
-        return Run(graph, [(loss, tape.FullLike(loss, 1))], targets, tape);
+        return Run(graph, [(loss, tape.FullLike(loss, 1))], targets, tape, straightThrough);
     }
 
     /// <summary>Emits vector–Jacobian products: the gradients of Σ ⟨seed, value⟩ by the targets and by every value between them.</summary>
@@ -41,14 +42,15 @@ public static class Differentiate
     /// <param name="seeds">Values with the cotangent each starts from, of the same shape.</param>
     /// <param name="targets">Float values.</param>
     /// <param name="tape">Where to emit; it is appended to the graph.</param>
-    public static DifferentiationResult Run(Graph graph, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, Tape tape)
+    /// <param name="straightThrough">Whether gradients pass Round, and QuantizeLinear where it does not saturate, as if these did nothing.</param>
+    public static DifferentiationResult Run(Graph graph, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, Tape tape, bool straightThrough = false)
     {
         NameDimensions.Apply(graph);
         var alreadyThere = tape.Nodes.Count;
         tape.Widens = true;
-        var result = Sweep(graph.Nodes, seeds, targets, tape);
+        var result = Sweep(graph.Nodes, seeds, targets, tape, straightThrough ? GradientRules.StraightThrough : GradientRules.Exact);
         tape.Widens = false;
-        result = result with { Gradients = result.Gradients.ToDictionary(g => g.Key, g => tape.Stored(g.Value, g.Key.Type)) };
+        result = result with { Gradients = result.Gradients.Where(g => IsFloat(g.Key)).ToDictionary(g => g.Key, g => g.Key.IsFloat ? tape.Stored(g.Value, g.Key.Type) : g.Value) };
         // A rule gives the gradients of all inputs, those of constants among them.
         tape.DropUnused(alreadyThere, result.Gradients.Values);
         tape.AppendTo(graph);
@@ -63,16 +65,16 @@ public static class Differentiate
     internal static IReadOnlyDictionary<Value, Value> Through(Tape tape, IReadOnlyList<Node> nodes, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets)
     {
         var origin = tape.Origin;
-        var result = Sweep(nodes, seeds, targets, tape);
+        var result = Sweep(nodes, seeds, targets, tape, GradientRules.Exact);
         tape.Origin = origin;
         return result.Blocked.FirstOrDefault(b => b.IsMissingRule) is { } missing ? throw new InvalidOperationException($"{missing.Node}: {missing.Reason}") : result.Gradients;
     }
 
     /// <summary>The sweep over nodes of one graph, which may be a subgraph; what it emits stays on the tape.</summary>
-    internal static DifferentiationResult Sweep(IReadOnlyList<Node> among, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, Tape tape)
+    internal static DifferentiationResult Sweep(IReadOnlyList<Node> among, IReadOnlyList<(Value Value, Value Cotangent)> seeds, IReadOnlyCollection<Value> targets, Tape tape, RuleSet rules)
     {
         var active = ActiveBetween(among, seeds.Select(s => s.Value), targets);
-        var scope = new SweepScope(active.Values);
+        var scope = new SweepScope(active.Values, rules);
         var pending = new Dictionary<Value, List<Value>>();
         var final = new Dictionary<Value, Value>();
         foreach (var (value, cotangent) in seeds) Contribute(pending, value, Shaped(tape.Operand(cotangent), value));
@@ -84,7 +86,7 @@ public static class Differentiate
             for (var o = 0; o < outputGradients.Length; o++)
                 outputGradients[o] = node.Outputs[o] is { } output ? Accumulate(tape, pending, final, output) : null;
             if (Array.TrueForAll(outputGradients, g => g is null)) continue;
-            if (!TryRule(node, scope.Blocked, out var rule)) continue;
+            if (!TryRule(node, scope, out var rule)) continue;
             if (!TryGradients(tape, node, rule, outputGradients, scope, out var gradients)) continue;
             foreach (var (input, gradient) in gradients) Contribute(pending, input, Shaped(gradient, input));
         }
@@ -94,21 +96,21 @@ public static class Differentiate
         return new DifferentiationResult(final, scope.Blocked, [.. active.Nodes, .. scope.InnerNodes]);
     }
 
-    static bool TryRule(Node node, List<BlockedNode> blocked, out GradientRule rule)
+    static bool TryRule(Node node, SweepScope scope, out GradientRule rule)
     {
         rule = null!;
         if (node.Domain.Length > 0)
         {
-            blocked.Add(new BlockedNode(node, $"'{node.Domain}::{node.OpType}' is no standard operator", IsMissingRule: true));
+            scope.Blocked.Add(new BlockedNode(node, $"'{node.Domain}::{node.OpType}' is no standard operator", IsMissingRule: true));
             return false;
         }
-        if (GradientRules.Stops.TryGetValue(node.OpType, out var stop))
+        if (scope.Rules.Stops.TryGetValue(node.OpType, out var stop))
         {
-            blocked.Add(new BlockedNode(node, stop.Reason, IsMissingRule: false));
+            scope.Blocked.Add(new BlockedNode(node, stop.Reason, IsMissingRule: false));
             return false;
         }
-        if (GradientRules.ByOp.TryGetValue(node.OpType, out rule!)) return true;
-        blocked.Add(new BlockedNode(node, $"no gradient rule for '{node.OpType}' yet", IsMissingRule: true));
+        if (scope.Rules.ByOp.TryGetValue(node.OpType, out rule!)) return true;
+        scope.Blocked.Add(new BlockedNode(node, $"no gradient rule for '{node.OpType}' yet", IsMissingRule: true));
         return false;
     }
 
@@ -171,9 +173,12 @@ public static class Differentiate
         var (forward, downstream) = Downstream(among, targets);
         var (nodes, upstream) = Upstream(forward, seeds);
         upstream.IntersectWith(downstream);
-        upstream.RemoveWhere(v => !v.IsFloat && v.Type != ElementType.Undefined);
+        upstream.RemoveWhere(v => !IsFloat(v) && !QuantizationRules.CarriesGradient(v));
         return (nodes, upstream);
     }
+
+    /// <summary>Whether a value is a float for all that is known of it.</summary>
+    static bool IsFloat(Value value) => value.IsFloat || value.Type == ElementType.Undefined;
 
     /// <summary>The nodes that depend on some values, in graph order, and the values with what those nodes make.</summary>
     internal static (List<Node> Nodes, HashSet<Value> Values) Downstream(IReadOnlyList<Node> among, IEnumerable<Value> from)

@@ -138,7 +138,8 @@ static class ElementwiseRules
         return result;
     }
 
-    static Value ToInputType(Tape t, Node n, Value dy) => t.CastLike(dy, n.Inputs[0]!);
+    /// <summary>The gradient of whole numbers, where these carry one, is a float all the same.</summary>
+    static Value ToInputType(Tape t, Node n, Value dy) => n.Inputs[0]!.IsFloat ? t.CastLike(dy, n.Inputs[0]!) : dy;
 
     /// <summary>The mask is the node's second output; the node is given one where the model does not ask for it.</summary>
     static Value Dropout(Tape t, Node n, Value dy)

@@ -48,8 +48,12 @@ sealed record GradientRule(string OpType, int Since, string Formula, GradientFun
 
 /// <summary>What the rule of a node with subgraphs is told of the sweep it is part of, and tells it.</summary>
 /// <param name="wanted">The values whose gradients the sweep is after; those of others may be left out.</param>
-sealed class SweepScope(IReadOnlySet<Value> wanted)
+/// <param name="rules">What operators are looked up in.</param>
+sealed class SweepScope(IReadOnlySet<Value> wanted, RuleSet rules)
 {
+    /// <summary>What operators are looked up in.</summary>
+    public RuleSet Rules { get; } = rules;
+
     /// <summary>The values whose gradients the sweep is after.</summary>
     public IReadOnlySet<Value> Wanted { get; } = wanted;
 

@@ -31,4 +31,17 @@ static class GradientRules
 
     /// <summary>The stops by operator.</summary>
     public static FrozenDictionary<string, GradientStop> Stops { get; } = StopGradients.All.ToFrozenDictionary(s => s.OpType, StringComparer.Ordinal);
+
+    /// <summary>Rules and stops as they are.</summary>
+    public static RuleSet Exact { get; } = new(ByOp, Stops);
+
+    /// <summary>The same with <see cref="StraightThroughRules"/> in the place of the stops that they replace.</summary>
+    public static RuleSet StraightThrough { get; } = new(
+        All.Concat(StraightThroughRules.All).ToFrozenDictionary(r => r.OpType, StringComparer.Ordinal),
+        StopGradients.All.ExceptBy(StraightThroughRules.All.Select(r => r.OpType), s => s.OpType, StringComparer.Ordinal).ToFrozenDictionary(s => s.OpType, StringComparer.Ordinal));
 }
+
+/// <summary>What a sweep looks operators up in.</summary>
+/// <param name="ByOp">The rules.</param>
+/// <param name="Stops">The stops.</param>
+sealed record RuleSet(FrozenDictionary<string, GradientRule> ByOp, FrozenDictionary<string, GradientStop> Stops);

@@ -24,7 +24,7 @@ static class IterationGradient
         foreach (var y in loop.Yields)
             if (y.Output < dy.Count && dy[y.Output] is { } given) seeds.Add((y.Each, scan.Over(given, y.Axis, !y.Backwards)));
         Value[] targets = [.. states.Select(s => s.Inner), .. items.Select(i => i.Inner), .. carried, .. products.Values.SelectMany(p => p).Select(p => p.Output)];
-        var inner = Differentiate.Sweep(loop.Body.Nodes, seeds, targets.Distinct().ToList(), scan.Body);
+        var inner = Differentiate.Sweep(loop.Body.Nodes, seeds, targets.Distinct().ToList(), scan.Body, scope.Rules);
         scope.Add(inner);
 
         var gradients = inner.Gradients;

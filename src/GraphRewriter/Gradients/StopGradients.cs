@@ -8,6 +8,7 @@ static class StopGradients
     const string Step = "it is piecewise constant: the derivative is zero almost everywhere";
     const string ShapeOnly = "its output depends on the shape of its input alone";
     const string Source = "it has no input that carries data";
+    const string OnRequest = "on request (--straight-through)";
     const string IntegerKernel = "it computes in integers; use the float original or dequantise the weights";
 
     /// <summary>The stops.</summary>
@@ -31,7 +32,7 @@ static class StopGradients
         new("IsInf", 10, Truth),
         new("Floor", 1, Step),
         new("Ceil", 1, Step),
-        new("Round", 11, Step),
+        new("Round", 11, $"{Step}; {OnRequest} it counts as the identity"),
         new("Sign", 9, Step),
         new("Hardmax", 1, Step),
         new("Shape", 1, ShapeOnly),
@@ -61,7 +62,7 @@ static class StopGradients
         new("MatMulInteger", 10, IntegerKernel),
         new("QLinearConv", 10, IntegerKernel),
         new("QLinearMatMul", 10, IntegerKernel),
-        new("DynamicQuantizeLinear", 11, "it rounds to integers; the straight-through estimator is used on request only"),
-        new("QuantizeLinear", 10, "it rounds to integers; the straight-through estimator is used on request only"),
+        new("DynamicQuantizeLinear", 11, "it rounds to integers, by a scale that depends on the data"),
+        new("QuantizeLinear", 10, $"it rounds to integers; {OnRequest} the gradient passes where nothing saturates"),
     ];
 }

@@ -9,17 +9,18 @@ namespace GraphRewriter.PerSample;
 sealed class BackToWeights
 {
     readonly Tape tape;
+    readonly RuleSet rules;
     readonly Dictionary<Value, List<Contribution>> contributions = [];
     readonly Dictionary<Value, Value> sums = [];
     readonly Dictionary<Value, string> refused = [];
 
-    public BackToWeights(Tape tape, SampleAxes samples, WeightSplit split, DifferentiationResult outputs)
+    public BackToWeights(Tape tape, SampleAxes samples, WeightSplit split, DifferentiationResult outputs, RuleSet rules)
     {
-        (this.tape, Blocked) = (tape, outputs.Blocked);
+        (this.tape, this.rules, Blocked) = (tape, rules, outputs.Blocked);
         foreach (var (node, index) in split.Slots)
         {
             Value?[] dy = [.. node.Outputs.Select(o => o is null ? null : outputs.Gradients.GetValueOrDefault(o))];
-            if (Array.TrueForAll(dy, d => d is null) || node.Inputs[index] is not { IsFloat: true } weight || GradientRules.Stops.ContainsKey(node.OpType)) continue;
+            if (Array.TrueForAll(dy, d => d is null) || node.Inputs[index] is not { IsFloat: true } weight || rules.Stops.ContainsKey(node.OpType)) continue;
             Take(new Slot(node, index, weight, samples, dy));
         }
         foreach (var node in split.Nodes.Reverse()) Pass(node);
@@ -81,7 +82,7 @@ sealed class BackToWeights
         try
         {
             if (why is not null) throw new ModelException(ModelProblem.Unsupported, why);
-            foreach (var (input, gradient) in WeightSide.Back(tape, node, dy)) Contribute(input, new Contribution(node, gradient, null));
+            foreach (var (input, gradient) in WeightSide.Back(tape, node, dy, rules)) Contribute(input, new Contribution(node, gradient, null));
         }
         catch (ModelException e) when (e.Problem == ModelProblem.Unsupported)
         {

@@ -32,9 +32,10 @@ public static class PerSampleGradients
     /// <param name="isMean">Whether the loss is the mean of the samples' losses; else their sum.</param>
     /// <param name="parameters">Float initializers or inputs that are the same for all samples.</param>
     /// <param name="names">The names taken in the graph.</param>
-    public static PerSampleResult Run(Graph graph, SampleAxes samples, Value loss, bool isMean, IReadOnlyCollection<Value> parameters, NameScope names)
+    /// <param name="straightThrough">Whether gradients pass Round, and QuantizeLinear where it does not saturate, as if these did nothing.</param>
+    public static PerSampleResult Run(Graph graph, SampleAxes samples, Value loss, bool isMean, IReadOnlyCollection<Value> parameters, NameScope names, bool straightThrough = false)
     {
-        var (tape, back) = Sweep(graph, samples, loss, isMean, parameters, names);
+        var (tape, back) = Sweep(graph, samples, loss, isMean, parameters, names, straightThrough);
         var gradients = parameters.Distinct().Where(back.Reached).ToDictionary(p => p, p => tape.Stored(back.Gradient(p), p.Type));
         return new PerSampleResult(Finished(graph, tape, gradients), back.RefusedOf(parameters), back.Blocked);
     }
@@ -43,9 +44,9 @@ public static class PerSampleGradients
     /// Emits their Gram matrix, parameter by parameter: what a parameter adds is computed from its gradients, which are then let go, or without them where that is cheaper.
     /// </summary>
     /// <inheritdoc cref="Run"/>
-    public static GramResult Gram(Graph graph, SampleAxes samples, Value loss, bool isMean, IReadOnlyCollection<Value> parameters, NameScope names)
+    public static GramResult Gram(Graph graph, SampleAxes samples, Value loss, bool isMean, IReadOnlyCollection<Value> parameters, NameScope names, bool straightThrough = false)
     {
-        var (tape, back) = Sweep(graph, samples, loss, isMean, parameters, names);
+        var (tape, back) = Sweep(graph, samples, loss, isMean, parameters, names, straightThrough);
         var counted = parameters.Distinct().Where(back.Reached).ToList();
         Value? sum = null;
         foreach (var parameter in counted)
@@ -57,7 +58,7 @@ public static class PerSampleGradients
         return new GramResult(matrix, counted, back.RefusedOf(parameters), back.Blocked);
     }
 
-    static (Tape, BackToWeights) Sweep(Graph graph, SampleAxes samples, Value loss, bool isMean, IReadOnlyCollection<Value> parameters, NameScope names)
+    static (Tape, BackToWeights) Sweep(Graph graph, SampleAxes samples, Value loss, bool isMean, IReadOnlyCollection<Value> parameters, NameScope names, bool straightThrough)
     {
         NameDimensions.Apply(graph);
         var split = WeightSplit.Of(samples, parameters);
@@ -66,8 +67,9 @@ public static class PerSampleGradients
         var one = tape.FullLike(loss, 1);
         var seed = isMean ? tape.Mul(one, tape.CountOf(input, [axis], loss)) : one;
         var targets = split.Slots.SelectMany(s => s.Node.Outputs).OfType<Value>().Where(v => v.IsFloat).Distinct().ToList();
-        var outputs = Differentiate.Sweep(graph.Nodes, [(loss, seed)], targets, tape);
-        return (tape, new BackToWeights(tape, samples, split, outputs));
+        var rules = straightThrough ? GradientRules.StraightThrough : GradientRules.Exact;
+        var outputs = Differentiate.Sweep(graph.Nodes, [(loss, seed)], targets, tape, rules);
+        return (tape, new BackToWeights(tape, samples, split, outputs, rules));
     }
 
     static IReadOnlyDictionary<Value, Value> Finished(Graph graph, Tape tape, IReadOnlyDictionary<Value, Value> gradients)

@@ -14,11 +14,12 @@ static class WeightSide
     /// <param name="t">Where to emit.</param>
     /// <param name="node">A node none of whose values counts samples.</param>
     /// <param name="dy">One per output: [N, shape]; null where nothing depends on it.</param>
+    /// <param name="rules">The rules.</param>
     /// <returns>Inputs with their gradients [N, shape].</returns>
     /// <exception cref="ModelException">The operator has no gradient.</exception>
-    public static IReadOnlyList<(Value Input, Value Gradient)> Back(Tape t, Node node, IReadOnlyList<Value?> dy)
+    public static IReadOnlyList<(Value Input, Value Gradient)> Back(Tape t, Node node, IReadOnlyList<Value?> dy, RuleSet rules)
     {
-        if (node.Domain.Length > 0 || !GradientRules.ByOp.TryGetValue(node.OpType, out var rule) || rule.GradientsByValue is not null)
+        if (node.Domain.Length > 0 || !rules.ByOp.TryGetValue(node.OpType, out var rule) || rule.GradientsByValue is not null)
             throw new ModelException(ModelProblem.Unsupported, $"{node} stands between a weight and its use, and gradients of single samples are not taken through it");
         if (dy[0] is { } only && Moved(t, node, only) is { } moved) return [(node.Inputs[0]!, moved)];
         var scan = new ScanBuilder(t);

@@ -54,17 +54,18 @@ sealed class AuditOptionSet
     readonly Option<string> normStats = OptionValues.Choice("--norm-stats", "Statistics of BatchNormalization where rules look", "frozen", StatisticsByName.Keys);
     readonly Option<string> loss = OptionValues.Choice("--loss", "The loss", "auto", Losses.Keys);
     readonly Option<string?> target = OptionValues.Of<string>("--target", "OUTPUT", "The output to attach the loss to [default: all float outputs]", text => text);
+    readonly Option<bool> straightThrough = StraightThrough();
     readonly Option<TimeSpan?> timeBudget = OptionValues.Of<TimeSpan?>("--time-budget", "TIME", "Time that one model may take, such as 60s [default: no limit]", text => OptionValues.Duration(text));
     readonly Option<long?> maxMemory = OptionValues.Of<long?>("--max-memory", "SIZE", "Memory that one model may need, such as 4GiB [default: no limit]", text => OptionValues.Bytes(text));
     readonly Option<long> threads = OptionValues.Of("--threads", "N", "Threads of a run; 0 for as many as there are physical cores", 0L, OptionValues.Integer(0, 1024));
 
     /// <summary>The options, in the order of the help.</summary>
     public IEnumerable<Option> All =>
-        [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, timeBudget, maxMemory, threads];
+        [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, straightThrough, timeBudget, maxMemory, threads];
 
     /// <summary>The options that were given, as words of a command line.</summary>
     public IReadOnlyList<string> Words(ParseResult result) =>
-        [.. All.Select(result.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).SelectMany(r => r.Tokens.SelectMany(t => (string[])[r.Option.Name, t.Value]))];
+        [.. All.Select(result.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).SelectMany(r => r.Tokens.Count == 0 ? [r.Option.Name] : r.Tokens.SelectMany(t => (string[])[r.Option.Name, t.Value]))];
 
     /// <summary>Reads the options, and the data files that they name.</summary>
     /// <exception cref="UsageException">A data file cannot be used.</exception>
@@ -91,10 +92,14 @@ sealed class AuditOptionSet
             Statistics = StatisticsByName[result.GetRequiredValue(normStats)],
             Loss = Losses[result.GetRequiredValue(loss)],
             Target = result.GetValue(target),
+            StraightThrough = result.GetValue(straightThrough),
             TimeBudget = result.GetValue(timeBudget),
             MaxMemory = result.GetValue(maxMemory),
         };
     }
+
+    /// <summary>The option that lets gradients pass rounding.</summary>
+    internal static Option<bool> StraightThrough() => new("--straight-through") { Description = "Let gradients pass Round and QuantizeLinear as if these did nothing, where nothing saturates" };
 
     /// <summary>The shapes by input name.</summary>
     /// <exception cref="UsageException">An input has two.</exception>

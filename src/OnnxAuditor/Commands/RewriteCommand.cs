@@ -32,10 +32,11 @@ static class RewriteCommand
         var shape = OptionValues.List("--shape", "NAME=SHAPE", "Shape of an input, such as image=1x3x224x224; symbols stay dynamic; may be repeated", OptionValues.InputShape, splits: false);
         var statistics = OptionValues.Choice("--norm-stats", "Statistics of BatchNormalization", "frozen", AuditOptionSet.StatisticsByName.Keys);
         var target = OptionValues.Of<string>("--target", "OUTPUT", "The output to attach the loss to [default: all float outputs]", text => text);
+        var straightThrough = AuditOptionSet.StraightThrough();
         var quiet = new Option<bool>("--quiet", "-q") { Description = "Write nothing but errors" };
         var command = new Command("rewrite", "Writes a model with activations, gradients or a loss as further outputs, in standard ONNX operators only.")
         {
-            input, output, activations, gradients, perSample, hessian, loss, canonical, shape, statistics, target, quiet,
+            input, output, activations, gradients, perSample, hessian, loss, canonical, shape, statistics, target, straightThrough, quiet,
         };
         command.SetAction((result, cancellation) =>
         {
@@ -49,6 +50,7 @@ static class RewriteCommand
                 Shapes = AuditOptionSet.Unique(result.GetValue(shape) ?? []),
                 Statistics = AuditOptionSet.StatisticsByName[result.GetRequiredValue(statistics)],
                 Target = result.GetValue(target),
+                StraightThrough = result.GetValue(straightThrough),
             };
             if (request is { Activations: null, Gradients: GradientTargets.None, PerSample: PerSampleOutputs.None, HessianVector: false, Loss: null } && !result.GetValue(canonical))
                 throw new UsageException("say what to write: --activations, --gradients, --per-sample, --hessian-vector, --loss or --canonical.");

@@ -109,7 +109,8 @@ sealed class InstrumentedGraph
     /// <param name="feedParameters">Whether parameters become graph inputs, so that one session serves every weight setting.</param>
     /// <param name="merge">Whether several runs are merged: then the probes are such that merging is exact.</param>
     /// <param name="scaled">Whether tensors are divided by their largest absolute value before squares are summed: dearer, and needed only where squares leave the range of float32.</param>
-    public static InstrumentedGraph Build(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, bool feedParameters, bool merge, bool scaled = false)
+    /// <param name="straightThrough">Whether gradients pass Round, and QuantizeLinear where it does not saturate.</param>
+    public static InstrumentedGraph Build(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, string? target, bool feedParameters, bool merge, bool scaled = false, bool straightThrough = false)
     {
         var map = new Dictionary<Value, Value>();
         var model = source.Model.Copy(map);
@@ -121,8 +122,8 @@ sealed class InstrumentedGraph
         var names = new NameScope(graph);
         var outputs = graph.Outputs.ToList();
         if (protocol.NeedsLoss) result.Attach(protocol, target, names);
-        if (protocol.NeedsGradients && result.Loss is not null) result.Differentiate(source, layers, protocol, map, names);
-        if (protocol.Probes.HasFlag(Measurement.Probes.SampleGram) && result.Loss is not null) result.ProbeSamples(source, samples, map, names);
+        if (protocol.NeedsGradients && result.Loss is not null) result.Differentiate(source, layers, protocol, map, names, straightThrough);
+        if (protocol.Probes.HasFlag(Measurement.Probes.SampleGram) && result.Loss is not null) result.ProbeSamples(source, samples, map, names, straightThrough);
         var tape = new Tape(names) { Prefix = "probe/" };
         for (var i = 0; i < layers.Count; i++) result.ProbeLayer(tape, i, map[layers[i].Output], protocol.Probes);
         result.ProbeParameters(tape, source.Parameters, map, protocol.Probes);
@@ -171,18 +172,18 @@ sealed class InstrumentedGraph
         }
     }
 
-    void Differentiate(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, Dictionary<Value, Value> map, NameScope names)
+    void Differentiate(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, Dictionary<Value, Value> map, NameScope names, bool straightThrough)
     {
         var targets = new List<Value>();
         targets.AddRange(source.Parameters.Where(p => p.Trainable).Select(p => map[p.Value]));
         if (protocol.Probes.HasFlag(Measurement.Probes.ActivationGradients)) targets.AddRange(layers.Select(l => map[l.Output]));
-        Differentiation = GraphRewriter.Gradients.Differentiate.Run(Model.Graph, Loss!.Loss, [.. targets.Distinct()], names);
+        Differentiation = GraphRewriter.Gradients.Differentiate.Run(Model.Graph, Loss!.Loss, [.. targets.Distinct()], names, straightThrough);
     }
 
     /// <summary>
     /// The Gram matrix, or, where several runs are merged or squares left the range of float32, the gradients it is made of.
     /// </summary>
-    void ProbeSamples(CanonicalModel source, SampleAxes? samples, Dictionary<Value, Value> map, NameScope names)
+    void ProbeSamples(CanonicalModel source, SampleAxes? samples, Dictionary<Value, Value> map, NameScope names, bool straightThrough)
     {
         var chosen = source.Parameters.Where(p => p.Trainable && p.Role is ParameterRole.ConvolutionWeight or ParameterRole.LinearWeight).ToList();
         Value[] values = [.. chosen.Select(p => map[p.Value])];
@@ -190,7 +191,7 @@ sealed class InstrumentedGraph
         IReadOnlyDictionary<Value, string> refused = new Dictionary<Value, string>();
         if (samples is not null && !merge && !scaled)
         {
-            var gram = PerSampleGradients.Gram(Model.Graph, samples, Loss.Loss, isMean, values, names);
+            var gram = PerSampleGradients.Gram(Model.Graph, samples, Loss.Loss, isMean, values, names, straightThrough);
             if (gram.Matrix is { } matrix) Add(ProbeKind.SampleGram, 0, matrix);
             refused = gram.Refused;
             Gram = ([.. chosen.Where(p => gram.Counted.Contains(map[p.Value]))], null);
@@ -198,10 +199,10 @@ sealed class InstrumentedGraph
         else
         {
             IReadOnlyDictionary<Value, Value> gradients;
-            if (samples is null) gradients = GraphRewriter.Gradients.Differentiate.Run(Model.Graph, Loss.Loss, values, names).Gradients;
+            if (samples is null) gradients = GraphRewriter.Gradients.Differentiate.Run(Model.Graph, Loss.Loss, values, names, straightThrough).Gradients;
             else
             {
-                var each = PerSampleGradients.Run(Model.Graph, samples, Loss.Loss, isMean, values, names);
+                var each = PerSampleGradients.Run(Model.Graph, samples, Loss.Loss, isMean, values, names, straightThrough);
                 (gradients, refused) = (each.Gradients, each.Refused);
             }
             for (var i = 0; i < source.Parameters.Count; i++)

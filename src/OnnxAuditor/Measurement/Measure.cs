@@ -13,7 +13,11 @@ namespace OnnxAuditor.Measurement;
 /// <param name="Labels">The user's targets; null for seeded ones.</param>
 /// <param name="Target">The output that the loss is attached to; null for all float outputs.</param>
 /// <param name="MaxMemory">Bytes that a run may need; null for no limit.</param>
-sealed record MeasureSettings(OrtSettings Ort, IReadOnlyDictionary<string, TensorData> Data, string DataSource, TensorData? Labels, string? Target, long? MaxMemory);
+sealed record MeasureSettings(OrtSettings Ort, IReadOnlyDictionary<string, TensorData> Data, string DataSource, TensorData? Labels, string? Target, long? MaxMemory)
+{
+    /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
+    public bool StraightThrough { get; init; }
+}
 
 /// <summary>
 /// Makes instrumented runs of one model. Consecutive protocols that differ in their drawn weights alone share a session; another one ends it, since a session
@@ -102,7 +106,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             var runs = model.Batch.Kind == BatchKind.None ? 1 : Math.Max(1, (protocol.Batch + model.Batch.Size - 1) / Math.Max(1, model.Batch.Size));
             var key = (model.Batch.Size, runs > 1, scaled, protocol.Statistics, protocol.Loss, protocol.Probes, feed);
             if (session is { } kept && kept.Key == key) return (model, runs, kept.Graph, kept.Executor);
-            var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge: runs > 1, scaled);
+            var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge: runs > 1, scaled, settings.StraightThrough);
             if (graph.SamplesMeet is { } objection)
             {
                 // Samples that cannot be told apart go through one by one.

@@ -84,6 +84,7 @@ static class JsonReport
         json.WriteNumber("batch", m.Batch);
         json.WriteString("loss", m.Loss);
         json.WriteString("lossTarget", m.LossTarget);
+        json.WriteBoolean("straightThrough", m.StraightThrough);
         Array(json, "inputs", m.Inputs, (j, i) =>
         {
             j.WriteString("name", i.Name);

@@ -137,6 +137,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
                 ["BatchNormalization", $"{MarkdownText.Prose(m.NormStatistics)} statistics where rules look; each proxy's own protocol for proxies"],
                 ["loss", MarkdownText.Prose(m.Loss)],
                 ["attached to", m.LossTarget.Length > 0 ? MarkdownText.Prose(m.LossTarget) : "nothing"],
+                .. m.StraightThrough ? (string[][])[["rounding", "gradients pass Round and QuantizeLinear straight through, where nothing saturates"]] : [],
             ]);
             text.Table(["input fed", "shape", "type", "source"],
                 m.Inputs.Select(i => (string[])[MarkdownText.Name(i.Name), MarkdownText.Prose(i.Shape), MarkdownText.Prose(i.Type), MarkdownText.Prose(i.Source)]));

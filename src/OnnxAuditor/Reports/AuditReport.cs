@@ -143,7 +143,11 @@ sealed record GradientStopRow(string Node, string Op, string Reason);
 /// <param name="Passes">What was run, one line a pass.</param>
 sealed record MeasurementInfo(
     string Engine, string Device, string Weights, string Init, long Seed, long Batch, string NormStatistics,
-    string Loss, string LossTarget, IReadOnlyList<InputRow> Inputs, IReadOnlyList<string> Passes);
+    string Loss, string LossTarget, IReadOnlyList<InputRow> Inputs, IReadOnlyList<string> Passes)
+{
+    /// <summary>Whether gradients passed Round and QuantizeLinear as if these did nothing, where nothing saturates.</summary>
+    public bool StraightThrough { get; init; }
+}
 
 /// <summary>An input as fed.</summary>
 /// <param name="Name">The name.</param>

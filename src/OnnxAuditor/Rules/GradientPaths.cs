@@ -16,12 +16,12 @@ static class GradientPaths
     /// Why no gradient flows through the node by its nature; null where one does. Integer kernels are TRN009's business; QuantizeLinear is TRN008's (quantisation-aware
     /// training puts a straight-through estimator there).
     /// </summary>
-    public static string? StopReason(Node node)
+    public static string? StopReason(RuleContext context, Node node)
     {
         if (node.Domain.Length > 0 || node.OpType is "QuantizeLinear" or "DynamicQuantizeLinear" || IntegerKernels.Contains(node)) return null;
         if (node.OpType is "Cast" or "CastLike")
             return node.Output is { Type: var type } && type != ElementType.Undefined && !type.IsFloat ? $"it casts to {type}" : null;
-        return GradientRules.Stops.TryGetValue(node.OpType, out var stop) ? stop.Reason : null;
+        return (context.StraightThrough ? GradientRules.StraightThrough : GradientRules.Exact).Stops.TryGetValue(node.OpType, out var stop) ? stop.Reason : null;
     }
 
     /// <summary>The values from which one of the given ones can be reached through nodes that pass, themselves included.</summary>

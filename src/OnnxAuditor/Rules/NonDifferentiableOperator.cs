@@ -30,7 +30,7 @@ static class NonDifferentiableOperator
         Example: "A detector whose only outputs are the boxes that NonMaxSuppression selected and an ArgMax of the scores.",
         Remedy: """
             Train on the tensor in front of the operator: export the model without its post-processing, or cut it with `onnx.utils.extract_model(in, out, inputs, [tensor])`. Where the
-            operator is meant to learn: a soft surrogate (softmax for argmax, sigmoid((x − t)/τ) for x > t), or a straight-through estimator for rounding.
+            operator is meant to learn: a soft surrogate (softmax for argmax, sigmoid((x − t)/τ) for x > t), or a straight-through estimator for rounding (`--straight-through` measures with one).
             """,
         WhenToIgnore: "Where the operator only post-processes and the loss is attached in front of it (`--target`).",
         References: "Bengio, Léonard and Courville 2013, arXiv 1308.3432 (straight-through estimator); Jang, Gu and Poole 2017, arXiv 1611.01144 (soft surrogates of argmax)"),
@@ -43,19 +43,19 @@ static class NonDifferentiableOperator
     {
         if (context is not { Canonical: { StructureOnly: false } canonical, CanonicalView: { } view }) yield break;
         var trainable = canonical.Parameters.Where(p => p.Trainable).ToList();
-        var smooth = GradientPaths.Upstream(view, view.Graph.Outputs.Where(o => o.IsFloat), n => GradientPaths.CarriesData(n) && GradientPaths.StopReason(n) is null);
+        var smooth = GradientPaths.Upstream(view, view.Graph.Outputs.Where(o => o.IsFloat), n => GradientPaths.CarriesData(n) && GradientPaths.StopReason(context, n) is null);
         var any = GradientPaths.Upstream(view, view.Graph.Outputs, GradientPaths.CarriesData);
         var anyFloat = GradientPaths.Upstream(view, view.Graph.Outputs.Where(o => o.IsFloat), GradientPaths.CarriesData);
         var cut = trainable.Where(p => any.Contains(p.Value) && !smooth.Contains(p.Value)).ToList();
-        var touched = view.Downstream(trainable.Select(p => p.Value), n => GradientPaths.CarriesData(n) && GradientPaths.StopReason(n) is null);
+        var touched = view.Downstream(trainable.Select(p => p.Value), n => GradientPaths.CarriesData(n) && GradientPaths.StopReason(context, n) is null);
 
-        foreach (var node in view.Graph.Nodes.Where(n => GradientPaths.StopReason(n) is not null && n.Outputs.Any(o => o is not null && any.Contains(o))).Take(MaxStops))
+        foreach (var node in view.Graph.Nodes.Where(n => GradientPaths.StopReason(context, n) is not null && n.Outputs.Any(o => o is not null && any.Contains(o))).Take(MaxStops))
         {
             var stopped = node.Inputs.OfType<Value>().Where(v => v.IsFloat && touched.Contains(v)).ToList();
             if (stopped.Count == 0) continue;
-            var behind = GradientPaths.Upstream(view, stopped, n => GradientPaths.CarriesData(n) && GradientPaths.StopReason(n) is null);
+            var behind = GradientPaths.Upstream(view, stopped, n => GradientPaths.CarriesData(n) && GradientPaths.StopReason(context, n) is null);
             var lost = cut.Where(p => behind.Contains(p.Value)).ToList();
-            if (Judge(node, stopped, lost, smooth, anyFloat) is { } severity) yield return Describe(view, node, severity, lost);
+            if (Judge(node, stopped, lost, smooth, anyFloat) is { } severity) yield return Describe(node, GradientPaths.StopReason(context, node)!, severity, lost);
         }
     }
 
@@ -68,9 +68,8 @@ static class NonDifferentiableOperator
         return goesOn || !node.Outputs.Any(o => o is not null && anyFloat.Contains(o)) ? Severity.Info : Severity.Warning;
     }
 
-    static Observation Describe(ModelView view, Node node, Severity severity, List<Parameter> lost)
+    static Observation Describe(Node node, string reason, Severity severity, List<Parameter> lost)
     {
-        var reason = GradientPaths.StopReason(node);
         var elements = lost.Sum(p => p.Count);
         var message = lost.Count > 0
             ? $"No gradient passes {node.OpType} ({reason}), and {NumberFormat.Count(lost.Count, "parameter has", "parameters have")} no other path to an output: {Phrase.List([.. lost.Select(p => p.Name)])}."

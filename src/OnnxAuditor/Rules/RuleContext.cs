@@ -20,6 +20,9 @@ sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasur
     /// <summary>Whether the inputs of <see cref="Shipped"/> are drawn at random instead of being the user's data: what depends on the data is then less sure.</summary>
     public bool SyntheticInputs { get; init; } = true;
 
+    /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
+    public bool StraightThrough { get; init; }
+
     /// <summary>The graph as read.</summary>
     public ModelView View => field ??= new ModelView(Model.Graph);
 

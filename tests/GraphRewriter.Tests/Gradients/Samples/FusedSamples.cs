@@ -43,7 +43,9 @@ static class FusedSamples
         yield return Fused("FusedGemm", "LeakyRelu", [F(2, 3), F(3, 2), V(4, -4)], Of("activation", "LeakyRelu"), Of("activation_alpha", 0.2f));
         yield return Fused("FusedGemm", "Relu, bias per row", [F(2, 3), F(3, 2), V([2, 1], 4, -4)], Of("activation", "Relu"), Of("beta", 0.5f));
         yield return Fused("FusedGemm", "HardSigmoid", [F(2, 3), F(3, 2), V(0, 9)], Of("activation", "HardSigmoid"), Of("activation_alpha", 0.2f), Of("activation_beta", 0.5f));
-        foreach (var activation in (string[])["Tanh", "Softplus", "Softsign", "Elu", "ThresholdedRelu"])
+        // Not so far out that 1 - Y^2 is rounding.
+        yield return Fused("FusedGemm", "Tanh", [F(2, 3).In(Between(-0.5, 0.5)), F(3, 2).In(Between(-0.5, 0.5)), V(0.5, -0.5)], Of("activation", "Tanh"));
+        foreach (var activation in (string[])["Softplus", "Softsign", "Elu", "ThresholdedRelu"])
             yield return Fused("FusedGemm", activation, [F(2, 3), F(3, 2), V(4, -4)], Of("activation", activation), Of("activation_alpha", 0.75f));
     }
 
