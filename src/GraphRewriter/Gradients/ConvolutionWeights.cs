@@ -111,7 +111,7 @@ static class ConvolutionWeights
     {
         var rows = OutputRows(t, c);
         var last = ChannelsLast(t, c, c.X);
-        return t.Concat(3, [.. Grid(c.Window.Kernel).Select(k => t.Unsqueeze(t.MatMul(rows, InputRows(t, c, Shifted(t, c, last, k))), 3))]);
+        return t.Concat(-1, [.. Grid(c.Window.Kernel).Select(k => t.Unsqueeze(t.MatMul(rows, InputRows(t, c, Shifted(t, c, last, k, last.Rank - 1 - c.Window.Rank))), -1))]);
     }
 
     /// <summary>A product over kernel elements for a few window positions: the samples and positions together are the inner dimension.</summary>
@@ -138,8 +138,9 @@ static class ConvolutionWeights
     {
         var window = c.Window;
         var sizes = Window.Sizes(t, c.X, window.Rank);
-        var split = t.Reshape(c.X, t.Concat(0, t.DimOf(c.X, 0), t.Ints(c.Groups, c.In), sizes));
-        var data = t.Reshape(t.Transpose(split, [2, 1, 0, .. window.Axes.Select(a => a + 1)]), t.Concat(0, t.Ints(c.In, -1), sizes));
+        var data = c.Groups == 1
+            ? t.Transpose(c.X, [1, 0, .. window.Axes])
+            : t.Reshape(t.Transpose(t.Reshape(c.X, t.Concat(0, t.DimOf(c.X, 0), t.Ints(c.Groups, c.In), sizes)), [2, 1, 0, .. window.Axes.Select(a => a + 1)]), t.Concat(0, t.Ints(c.In, -1), sizes));
         var kernel = t.Transpose(c.Dy, [1, 0, .. window.Axes]);
         var product = t.Op("Conv", [Attribute.Of("strides", window.Dilations), Attribute.Of("dilations", window.Strides), Attribute.Of("group", c.Groups)], data, kernel);
         var exact = product.Shape is { } s && window.Kernel.Select((k, i) => s[i + 2].Size == k).All(same => same);
@@ -147,23 +148,26 @@ static class ConvolutionWeights
         return t.Transpose(product, [1, 0, .. window.Axes]);
     }
 
-    /// <summary>dY as [G, M, N * positions].</summary>
+    // Of a single group no axis is kept: ONNX Runtime moves one axis of a tensor several times faster than it permutes them anyhow, and an axis of length one counts.
+
+    /// <summary>dY as [G, M, N * positions]; [M, N * positions] of a single group.</summary>
     static Value OutputRows(Tape t, Correlation c)
     {
-        if (c.Groups == 1) return t.Reshape(t.Transpose(c.Dy, [1, 0, .. c.Window.Axes]), 1, c.Out, -1);
+        if (c.Groups == 1) return t.Reshape(t.Transpose(c.Dy, [1, 0, .. c.Window.Axes]), c.Out, -1);
         var split = t.Reshape(c.Dy, t.Concat(0, t.DimOf(c.Dy, 0), t.Ints(c.Groups, c.Out), c.Positions));
         return t.Reshape(t.Transpose(split, [1, 2, 0, .. c.Window.Axes.Select(a => a + 1)]), c.Groups, c.Out, -1);
     }
 
-    /// <summary>X as [G, N, spatial…, C].</summary>
+    /// <summary>X as [G, N, spatial…, C]; [N, spatial…, C] of a single group.</summary>
     static Value ChannelsLast(Tape t, Correlation c, Value x)
     {
+        if (c.Groups == 1) return t.Transpose(x, [0, .. c.Window.Axes, 1]);
         var split = t.Reshape(x, t.Concat(0, t.DimOf(x, 0), t.Ints(c.Groups, c.In), Window.Sizes(t, x, c.Window.Rank)));
         return t.Transpose(split, [1, 0, .. c.Window.Axes.Select(a => a + 1), 2]);
     }
 
-    /// <summary>A slice of X, channels last, as [G, N * positions, C].</summary>
-    static Value InputRows(Tape t, Correlation c, Value last) => t.Reshape(last, c.Groups, -1, c.In);
+    /// <summary>A slice of X, channels last, as [G, N * positions, C]; [N * positions, C] of a single group.</summary>
+    static Value InputRows(Tape t, Correlation c, Value last) => c.Groups == 1 ? t.Reshape(last, -1, c.In) : t.Reshape(last, c.Groups, -1, c.In);
 
     /// <summary>The elements of X, whose spatial axes begin at the given one, that a kernel element reads: one per position of the window.</summary>
     internal static Value Shifted(Tape t, Correlation c, Value x, long[] kernelElement, int firstAxis = 2)
