@@ -19,7 +19,7 @@ public sealed class LossCurvatureTests : IDisposable
     readonly Dictionary<string, TensorData> feeds;
     readonly Value[] parameters;
 
-    /// <summary>A network of 47 parameters with a smooth and a curved activation.</summary>
+    /// <summary>A network of 46 parameters with a smooth and a curved activation.</summary>
     public LossCurvatureTests()
     {
         canonical = Canonicalizer.Run(TextGraph.Parse("""
@@ -68,7 +68,7 @@ public sealed class LossCurvatureTests : IDisposable
         using var pass = Pass(parameters);
         using var curvature = new LossCurvature(pass, loss.Loss, parameters);
         var hessian = Dense(curvature);
-        Assert.Equal(47, curvature.Count);
+        Assert.Equal(46, curvature.Count);
         Assert.True((hessian - hessian.Transpose()).L2Norm() <= 1e-12 * hessian.L2Norm());
         // The weights are widened float32 numbers; moved copies of the model are exact as well where the step is a power of two.
         const double Step = 1.0 / 4096;
@@ -104,7 +104,7 @@ public sealed class LossCurvatureTests : IDisposable
         using var curvature = new LossCurvature(pass, loss.Loss, parameters);
         var eigenvalues = Dense(curvature).Evd(Symmetricity.Symmetric).EigenValues.Select(e => e.Real).Order().ToList();
         var ends = curvature.Ends(tolerance: 1e-6, cancellation: TestContext.Current.CancellationToken);
-        Assert.True(ends.Converged && ends.Steps < 47, $"{ends}");
+        Assert.True(ends.Converged && ends.Steps < 46, $"{ends}");
         var scale = Math.Max(Math.Abs(eigenvalues[0]), Math.Abs(eigenvalues[^1]));
         // A residual r bounds the error of an eigenvalue by r, and near a simple one by r² over its distance to the next.
         Assert.Equal(eigenvalues[^1], ends.Largest.Value, 1e-6 * scale);
