@@ -8,4 +8,6 @@ return new RootCommand("Measures what the program costs. Every figure is relativ
     OperatorsVerb.Create(),
     ProfileVerb.Create(),
     PerSampleVerb.Create(),
+    EagerVerb.Create(),
+    MemoryVerb.Create(),
 }.Parse(args).Invoke();

@@ -24,7 +24,7 @@ sealed class Step : IDisposable
         foreach (var node in graph.Model.Graph.AllNodes())
             if (node.Origin is { } origin && byName[origin].FirstOrDefault() is { } source) sources[node.Name] = source;
         outputs = [.. graph.Model.Graph.Outputs.Select(o => o.Name)];
-        feeds = Feeds(model, graph, protocol);
+        feeds = Feeds(model, graph.Model.Graph, graph.Loss, graph.FedParameters, protocol);
         executor = new OrtExecutor(graph.Model, settings);
     }
 
@@ -68,14 +68,15 @@ sealed class Step : IDisposable
         return new Step(model, graph, protocol, settings);
     }
 
-    static Dictionary<string, TensorData> Feeds(CanonicalModel model, InstrumentedGraph graph, Protocol protocol)
+    /// <summary>The contents of all inputs of a graph that was made from a model.</summary>
+    public static Dictionary<string, TensorData> Feeds(CanonicalModel model, Graph graph, AttachedLoss? loss, IReadOnlyDictionary<Parameter, Value> fedParameters, Protocol protocol)
     {
         var fed = new Dictionary<string, TensorData>(StringComparer.Ordinal);
         var inputs = MakeInputs.For(model, protocol, 1, new Dictionary<string, TensorData>(StringComparer.Ordinal), "");
-        foreach (var input in graph.Model.Graph.Inputs) if (inputs.TryGetValue(input.Name, out var data)) fed[input.Name] = data.Data;
+        foreach (var input in graph.Inputs) if (inputs.TryGetValue(input.Name, out var data)) fed[input.Name] = data.Data;
         var weights = DrawWeights.Under(protocol, model.Parameters);
-        foreach (var (parameter, value) in graph.FedParameters) fed[value.Name] = weights.GetValueOrDefault(parameter) ?? parameter.Value.Data!;
-        foreach (var term in graph.Loss?.Terms ?? []) if (term.Target is { } target) fed[target.Name] = Target(term, target, protocol.Seed);
+        foreach (var (parameter, value) in fedParameters) fed[value.Name] = weights.GetValueOrDefault(parameter) ?? parameter.Value.Data!;
+        foreach (var term in loss?.Terms ?? []) if (term.Target is { } target) fed[target.Name] = Target(term, target, protocol.Seed);
         return fed;
     }
 

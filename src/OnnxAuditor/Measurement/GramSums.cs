@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 
