@@ -173,8 +173,9 @@ public static class TapeOps
             return same ? x : t.Op("Reshape", x, t.Ints(shape));
         }
 
-        /// <summary>Reshape to dimensions given by an int64 vector.</summary>
-        public Value Reshape(Value x, Value shape) => shape.Constant is { } known && known.Count > 0 ? t.Reshape(x, known.ToInt64s()) : t.Op("Reshape", [Attribute.Of("allowzero", 1L)], x, shape);
+        /// <summary>Reshape to dimensions given by an int64 vector, in which 0 is a size.</summary>
+        public Value Reshape(Value x, Value shape) => shape.Constant is { Count: > 0 } known && !known.ToInt64s().Contains(0) ? t.Reshape(x, known.ToInt64s())
+            : t.Op("Reshape", [Attribute.Of("allowzero", 1L)], x, shape);
 
         /// <summary>Gives x the shape of another value with as many elements.</summary>
         public Value ReshapeLike(Value x, Value like) =>

@@ -6,6 +6,7 @@ using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Numerics;
 using Xunit;
 using Attribute = GraphRewriter.Ir.Attribute;
@@ -13,7 +14,7 @@ using Attribute = GraphRewriter.Ir.Attribute;
 namespace OnnxAuditor.Tests.Measurement;
 
 /// <summary>
-/// Outputs and gradients of single operators against PyTorch's: those too new for the ONNX project's test data of this system. The gradients are of
+/// Outputs and gradients of single operators on both engines against PyTorch's: those too new for the ONNX project's test data of this system. The gradients are of
 /// Σ output * cotangent. A case whose operator has no rule yet skips, saying so.
 /// </summary>
 public sealed class NewerOperatorTests
@@ -39,32 +40,58 @@ public sealed class NewerOperatorTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Output_and_gradients_are_those_of_PyTorch(string name)
+    public void Output_and_gradients_on_Onnx_Runtime_are_those_of_PyTorch(string name) => Compare(name, OnOnnxRuntime);
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Output_and_gradients_on_Torch_are_those_of_PyTorch(string name) => Compare(name, OnTorch);
+
+    /// <summary>Runs a graph; returns its output and the product of the cotangent with its derivative by each target.</summary>
+    delegate (TensorData Output, IReadOnlyList<TensorData> Gradients) Engine(Model model, Dictionary<string, TensorData> feeds, IReadOnlyList<Value> targets, TensorData cotangent);
+
+    static void Compare(string name, Engine engine)
     {
         using var archive = ZipFile.OpenRead(SharedFiles.Require("models/ops/newer_operators.npz"));
         var meta = Meta(archive).RootElement.GetProperty(name);
         var canonical = Canonicalizer.Run(ModelOf(archive, meta, out var feeds), new CanonicalOptions());
         Assert.Equal("", string.Join("; ", canonical.Unsupported.Select(u => u.Reason)));
-        var graph = canonical.Model.Graph;
-        var output = graph.Outputs[0];
-        var cotangent = new Value("dy", output.Type, output.Shape);
-        graph.Inputs.Add(cotangent);
-        feeds["dy"] = Array(archive, meta.GetProperty("cotangent").GetString()!);
+        var targets = canonical.Model.Graph.Inputs.Where(v => v.IsFloat).ToList();
+
+        var (output, gradients) = engine(canonical.Model, feeds, targets, Array(archive, meta.GetProperty("cotangent").GetString()!));
+
+        AssertClose("output", Array(archive, meta.GetProperty("output").GetString()!), output);
         var expected = meta.GetProperty("gradients").EnumerateArray().Select(g => g.GetString()).ToList();
-        var targets = graph.Inputs.Where(v => v.IsFloat && v != cotangent).ToList();
-        var result = Differentiate.Run(graph, [(output, cotangent)], targets, new Tape(graph));
+        for (var i = 0; i < expected.Count; i++)
+            if (expected[i] is { } key) AssertClose($"gradient of input {i}", Array(archive, key), gradients[targets.FindIndex(t => string.Equals(t.Name, $"in{i}", StringComparison.Ordinal))]);
+    }
+
+    static (TensorData, IReadOnlyList<TensorData>) OnOnnxRuntime(Model model, Dictionary<string, TensorData> feeds, IReadOnlyList<Value> targets, TensorData cotangent)
+    {
+        var graph = model.Graph;
+        var output = graph.Outputs[0];
+        var seed = new Value("dy", output.Type, output.Shape);
+        graph.Inputs.Add(seed);
+        feeds["dy"] = cotangent;
+        var result = Differentiate.Run(graph, [(output, seed)], targets, new Tape(graph));
         if (result.Blocked.FirstOrDefault(b => b.IsMissingRule) is { } missing) Assert.Skip(missing.Reason);
-        graph.Outputs.AddRange(targets.Select(t => result.Gradients[t]).Distinct().Where(g => g != cotangent));
-        using var executor = new OrtExecutor(canonical.Model, new OrtSettings(Threads: 1));
+        graph.Outputs.AddRange(targets.Select(t => result.Gradients[t]).Distinct().Where(g => g != seed));
+        using var executor = new OrtExecutor(model, new OrtSettings(Threads: 1));
         string[] names = [.. graph.Outputs.Select(o => o.Name)];
         var found = names.Zip(executor.Run(feeds, names, TestContext.Current.CancellationToken)).ToDictionary(r => r.First, r => r.Second, StringComparer.Ordinal);
-        AssertClose("output", Array(archive, meta.GetProperty("output").GetString()!), found[output.Name]);
-        for (var i = 0; i < expected.Count; i++)
-        {
-            if (expected[i] is not { } key) continue;
-            var gradient = result.Gradients[targets.Single(t => string.Equals(t.Name, $"in{i}", StringComparison.Ordinal))];
-            AssertClose($"gradient of input {i}", Array(archive, key), gradient == cotangent ? feeds["dy"] : found[gradient.Name]);
-        }
+        return (found[output.Name], [.. targets.Select(t => result.Gradients[t] is var g && g == seed ? cotangent : found[g.Name])]);
+    }
+
+    static (TensorData, IReadOnlyList<TensorData>) OnTorch(Model model, Dictionary<string, TensorData> feeds, IReadOnlyList<Value> targets, TensorData cotangent)
+    {
+        if (TorchLibrary.Unavailable is { } why) Assert.Skip(why);
+        var output = model.Graph.Outputs[0];
+        using var executor = new TorchExecutor(model);
+        using var pass = executor.Forward(feeds, [output], targets, TestContext.Current.CancellationToken);
+        using var everything = TorchSharp.torch.NewDisposeScope();
+        var seed = TorchSharp.torch.tensor(cotangent.ToFloats(), [.. cotangent.Dims]);
+        // A place that only decides what is read has no gradient: PyTorch's are zeros.
+        var gradients = pass.Gradients(output, targets, seed).Select((g, i) => g ?? TorchSharp.torch.zeros_like(pass[targets[i]]));
+        return (TorchTensors.Fetch(pass[output], output.Type), [.. gradients.Select(g => TorchTensors.Fetch(g, ElementType.Float32))]);
     }
 
     static Model ModelOf(ZipArchive archive, JsonElement meta, out Dictionary<string, TensorData> feeds)

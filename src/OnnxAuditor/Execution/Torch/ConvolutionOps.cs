@@ -68,7 +68,8 @@ static class ConvolutionOps
         var wanted = given is { Length: > 0 } ? given[^rank..] : [.. c[0].shape[2..].Select((s, i) => s * strides[i])];
         sizes = wanted;
         long[] total = [.. whole.Select((s, i) => s + extra[i] - wanted[i])];
-        if (given is not { Length: > 0 } && Array.Exists(total, p => p < 0)) throw c.Refuse("its padding would be negative, which the specification and ONNX Runtime take differently");
+        if (given is not { Length: > 0 } && Array.Exists(total, p => p < 0))
+            throw c.Refuse("its padding would be negative, which the specification and ONNX Runtime take differently");
         // A size wanted beyond what there is gets zeros at the end.
         return [.. total.Select(p => Math.Max(p, 0)).Select(p => mode is "SAME_UPPER" ? p / 2 : p - p / 2)];
     }

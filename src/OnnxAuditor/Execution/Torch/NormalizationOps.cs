@@ -1,5 +1,3 @@
-using GraphRewriter.Ir;
-using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 

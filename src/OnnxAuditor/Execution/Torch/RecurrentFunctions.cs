@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using GraphRewriter.Ir;
 using static TorchSharp.torch;
 
 namespace OnnxAuditor.Execution.Torch;
@@ -10,7 +9,7 @@ static class RecurrentFunctions
     /// <summary>A function and the numbers it takes: null for none, else the default; not a number where there is none and the model must give it.</summary>
     sealed record Form(double? Alpha, double? Beta, Func<Tensor, double, double, Tensor> Apply);
 
-    static readonly FrozenDictionary<string, Form> Known = new Dictionary<string, Form>
+    static readonly FrozenDictionary<string, Form> Known = new Dictionary<string, Form>(StringComparer.Ordinal)
     {
         ["Sigmoid"] = new(null, null, (x, _, _) => x.sigmoid()),
         ["Tanh"] = new(null, null, (x, _, _) => x.tanh()),
@@ -38,7 +37,8 @@ static class RecurrentFunctions
         {
             if (!Known.TryGetValue(name, out var form)) throw c.Refuse($"the activation function '{name}' is not known");
             var (alpha, beta) = (Number(form.Alpha, alphas), Number(form.Beta, betas));
-            if (double.IsNaN(alpha + beta)) throw c.Refuse($"the numbers of the activation function '{name}' are not given, for which the specification and ONNX Runtime take different ones");
+            if (double.IsNaN(alpha + beta))
+                throw c.Refuse($"the numbers of the activation function '{name}' are not given, for which the specification and ONNX Runtime take different ones");
             return (Func<Tensor, Tensor>)(x => form.Apply(x, alpha, beta));
         }).ToArray();
         return functions[(direction * defaults.Length)..];

@@ -1,5 +1,3 @@
-using GraphRewriter.Ir;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace OnnxAuditor.Execution.Torch;

@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
@@ -24,8 +23,9 @@ static class RegionOps
         var (starts, lengths) = (corners.narrow(1, 0, 2), corners.narrow(1, 2, 2) - corners.narrow(1, 0, 2));
         if (!isHalf) lengths = lengths.clamp_min(1);
         // [regions, 2]: x, y.
-        var perBin = c.Node.Int("sampling_ratio") is > 0 and var given ? full_like(lengths, given) : (lengths / tensor(new[] { columns, rows }, device: x.device)).ceil().clamp_min(0);
-        var counts = perBin.to(ScalarType.Int64).cpu().contiguous().data<long>().ToArray();
+        var perBin = c.Node.Int("sampling_ratio") is > 0 and var given ? full_like(lengths, given)
+            : (lengths / tensor(new[] { columns, rows }, device: x.device)).ceil().clamp_min(0);
+        long[] counts = [.. perBin.to(ScalarType.Int64).cpu().contiguous().data<long>()];
 
         var pooled = new List<Tensor>();
         var order = new List<long>();

@@ -1,5 +1,4 @@
 using System.Globalization;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace OnnxAuditor.Execution.Torch;
@@ -19,7 +18,7 @@ static class ResampleOps
         int[] axes = [.. c.Node.Ints("axes")?.Select(a => (int)(a < 0 ? a + rank : a)) ?? Enumerable.Range(0, rank)];
         var (isNearest, isCropped) = (c.Node.String("mode", "nearest") is "nearest", c.Node.String("coordinate_transformation_mode", "half_pixel") is "tf_crop_and_resize");
         var lines = Lines(c, axes);
-        if (!x.is_floating_point() && c.Node.String("mode", "nearest") is "cubic") throw c.Refuse("how the cubic mode rounds to integers is not specified");
+        if (!x.is_floating_point() && (c.Node.String("mode") is "cubic" || c.Node.Int("antialias") != 0)) throw c.Refuse("how it rounds to integers is not specified");
         var y = isNearest || x.is_floating_point() ? x : x.to(ScalarType.Float32);
         for (var i = 0; i < axes.Length; i++)
         {
@@ -28,8 +27,6 @@ static class ResampleOps
                 ? y.index_select(axes[i], tensor(lines[i].Nearest(c.Node.String("nearest_mode", "round_prefer_floor")), device: x.device))
                 : y.transpose(axes[i], -1).matmul(tensor(lines[i].Weights(ResizeKernel.Of(c.Node)), y.dtype, x.device)).transpose(axes[i], -1);
         }
-        // ONNX Runtime rounds what it has filtered, and cuts off what it has interpolated.
-        if (y.dtype != x.dtype && c.Node.Int("antialias") != 0) y = y.round();
         if (!isCropped) return y.to(x.dtype);
         for (var i = 0; i < axes.Length; i++)
             if (lines[i].Outside() is { Length: > 0 } outside) y = y.index_fill(axes[i], tensor(outside, device: x.device), c.Node.Float("extrapolation_value"));

@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
@@ -36,7 +35,9 @@ static class SamplingOps
             return taps[axis].Select(tap =>
             {
                 var isInside = (tap.Index >= 0).logical_and(tap.Index < size);
-                var (here, part) = (tap.Index.clamp(0, size - 1).to(ScalarType.Int64), tap.Weight * isInside.to(maps.dtype));
+                // No number reads the first element, with no number as its weight.
+                var here = tap.Index.clamp(0, size - 1).nan_to_num().to(ScalarType.Int64);
+                var part = tap.Weight * isInside.to(maps.dtype);
                 return Combined(axis + 1, index is null ? here : index * size + here, weight is null ? part : weight * part);
             }).Aggregate(combine ?? ((a, b) => a + b));
         }
@@ -52,7 +53,8 @@ static class SamplingOps
     static Tensor AffineGrid(TorchCall c)
     {
         var (size, align) = (c.Ints(1)!, c.Node.Int("align_corners") != 0);
-        if (align && size.AsSpan(2).Contains(1)) throw c.Refuse("where the only element of an axis lies when corners are aligned, PyTorch, ONNX Runtime and the specification say differently");
+        if (align && size.AsSpan(2).Contains(1))
+            throw c.Refuse("where the only element of an axis lies when corners are aligned, PyTorch, ONNX Runtime and the specification say differently");
         return affine_grid(c[0], size, align);
     }
 

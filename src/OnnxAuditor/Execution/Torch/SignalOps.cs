@@ -1,5 +1,4 @@
 using GraphRewriter.Ir;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace OnnxAuditor.Execution.Torch;
@@ -36,7 +35,8 @@ static class SignalOps
     static Tensor Stft(TorchCall c)
     {
         var (signal, step, window) = (Complex(c[0]), (long)c.Number(1)!, c.Optional(2));
-        var length = (long?)c.Number(3) ?? window?.shape[0] ?? throw c.Refuse("it has neither a frame length nor a window");
+        var length = (long?)c.Number(3) ?? window?.shape[0]
+            ?? throw c.Refuse("it has neither a frame length nor a window");
         var isOneSided = c.Node.Int("onesided", 1) != 0 && !signal.is_complex();
         // libtorch warns where there is no window.
         return stft(signal, length, step, length, window ?? ones(length, c[0].dtype, c[0].device), center: false, onesided: isOneSided, return_complex: true).transpose(1, 2).view_as_real();

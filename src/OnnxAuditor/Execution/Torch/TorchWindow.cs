@@ -38,7 +38,10 @@ sealed record TorchWindow(long[] Kernel, long[] Strides, long[] Dilations, long[
         var mode = node.String("auto_pad", "NOTSET");
         if (mode is "VALID") return plain;
         if (mode is "SAME_UPPER" or "SAME_LOWER")
-            return plain.Padded([.. plain.Extents.Select((e, i) => Math.Max((DivideUp(sizes[i], plain.Strides[i]) - 1) * plain.Strides[i] + e - sizes[i], 0))], mode is "SAME_UPPER");
+        {
+            long Missing(int i) => (DivideUp(sizes[i], plain.Strides[i]) - 1) * plain.Strides[i] + plain.Extents[i] - sizes[i];
+            return plain.Padded([.. kernel.Select((_, i) => Math.Max(Missing(i), 0))], atEnd: mode is "SAME_UPPER");
+        }
         var pads = Given(call, "pads", 2 * kernel.Length, 0);
         return plain with { Begins = pads[..kernel.Length], Ends = pads[kernel.Length..] };
     }
