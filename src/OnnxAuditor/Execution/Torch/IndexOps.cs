@@ -33,7 +33,7 @@ static class IndexOps
         var (x, indices, batch) = (c[0], c[1], (int)c.Node.Int("batch_dims"));
         var indexed = batch + (int)indices.shape[^1];
         var places = Places(x, indices, batch);
-        return x.reshape([-1, Count(x.shape[indexed..])]).index_select(0, places.Flat()).reshape([.. indices.shape[..^1], .. x.shape[indexed..]]);
+        return x.reshape(Count(x.shape[..indexed]), Count(x.shape[indexed..])).index_select(0, places.Flat()).reshape([.. indices.shape[..^1], .. x.shape[indexed..]]);
     }
 
     static Tensor ScatterElements(TorchCall c)

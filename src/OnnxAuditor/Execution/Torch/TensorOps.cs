@@ -39,9 +39,6 @@ static class TensorOps
         /// <summary>A vector of whole numbers on the device of the tensor.</summary>
         public Tensor Vector(params long[] values) => tensor(values, ScalarType.Int64, x.device);
 
-        /// <summary>As many axes of length one behind the tensor's own as bring it to a rank.</summary>
-        public Tensor Trailing(long rank) => x.reshape([.. x.shape, .. Enumerable.Repeat(1L, (int)(rank - x.dim()))]);
-
         /// <summary>A vector along an axis of something of the given rank.</summary>
         public Tensor Along(int axis, long rank)
         {

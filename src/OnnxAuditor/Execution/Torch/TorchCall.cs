@@ -37,9 +37,6 @@ sealed class TorchCall(Node node, Tensor?[] inputs, TorchScope scope)
     /// <summary>The declared element type of an input, which says more than the tensor's own where libtorch lacks the type.</summary>
     public ElementType TypeOf(int index) => node.Input(index)?.Type ?? ElementType.Undefined;
 
-    /// <summary>The declared element type of an output.</summary>
-    public ElementType ResultType(int index = 0) => node.OutputAt(index)?.Type ?? ElementType.Undefined;
-
     /// <summary>Contents of an attribute as a tensor on the device.</summary>
     public Tensor Constant(TensorData data) => TorchTensors.Share(data, scope.Pins).to(scope.Device);
 

@@ -105,9 +105,9 @@ static class TorchTensors
 
     static Tensor Widened(TensorData data)
     {
-        long[] dims = [.. data.Dims];
-        if (data.Count == 0) return empty(dims, ScalarTypeOf(data.Type));
-        return Float8.Is(data.Type) ? tensor(data.ToFloats(), dims) : tensor(data.ToInt64s(), dims).to(ScalarTypeOf(data.Type));
+        var (held, dims) = (ScalarTypeOf(data.Type), data.Dims.ToArray());
+        if (data.Count == 0) return empty(dims, held);
+        return Float8.Is(data.Type) ? tensor(data.ToFloats(), dims) : tensor(data.ToInt64s(), dims).to(held);
     }
 
     static TensorData Narrowed(ElementType type, Tensor held)

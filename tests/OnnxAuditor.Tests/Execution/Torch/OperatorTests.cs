@@ -156,6 +156,14 @@ public class OperatorTests
         Assert.Equal("Torch cannot run Dropout 'node': it draws at random in training mode.", refused.Message);
     }
 
+    [Fact]
+    public void Text_is_refused()
+    {
+        var text = TensorData.FromStrings([1], ["1.5"u8.ToArray()]);
+        var model = Chain("Cast", text, [Attribute.Of("to", (long)ElementType.Float32)]);
+        Assert.Equal("Torch has no tensors of String.", Assert.Throws<ModelException>(() => Run(model, new(StringComparer.Ordinal) { ["x"] = text })).Message);
+    }
+
     [Theory]
     [InlineData("DynamicQuantizeLinear/both signs", 0)]
     [InlineData("Unique/sorted", 0)]

@@ -62,6 +62,7 @@ static class MovementSamples
         new("Gather", "truth values", [V(E.Bool, [2, 2], 1, 0, 0, 1), I(1, 0, 1)], [Of("axis", 1L)]),
         new("Gather", "no indices", [F([3], 1, 2, 3), I([2, 0], [])]),
         new("GatherElements", "int64, int32 indices", [Counting(E.Int64, [2, 3]), V(E.Int32, [1, 3], 1, -1, 0)]),
+        new("GatherND", "slices of nothing", [F([3, 0]), I([2, 1], 0, 2)]),
         new("GatherND", "truth values", [V(E.Bool, [2, 2], 1, 0, 0, 1), I([2, 2], 0, 1, -1, -1)]),
         .. new[] { "none", "add", "mul", "max", "min" }.Select(r => new OpSample("ScatterElements", $"int64 {r}", [Counting(E.Int64, [2, 3], 3), I([1, 2], 1, -2), V(E.Int64, [1, 2], -5, 6)], [Of("reduction", r)])),
         .. new[] { "add", "mul", "max", "min" }.Select(r => new OpSample("ScatterElements", $"int32 {r}, three at a place", [Counting(E.Int32, [3]), I(1, 1, 0, 1), V(E.Int32, 4, -5, 2, 3)], [Of("reduction", r)])),
