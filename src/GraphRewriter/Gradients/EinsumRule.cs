@@ -1,6 +1,5 @@
 using GraphRewriter.Emission;
 using GraphRewriter.Ir;
-using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.Gradients;
 
