@@ -3,6 +3,7 @@ using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
 using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Measurement;
 using OnnxAuditor.Numerics;
 using OnnxAuditor.Tests.Commands;
 using OnnxAuditor.Tests.Rules;
@@ -108,6 +109,22 @@ public sealed class RewriteTypesTests : IDisposable
     }
 
     [Fact]
+    public void Batch_statistics_of_a_float16_network_are_taken_in_float32()
+    {
+        var source = Retyped("residual_cnn.onnx", ElementType.Float16);
+        var options = new RewriteOptions { Gradients = GradientTargets.Weights, Statistics = NormStatistics.Batch, Shapes = new Dictionary<string, Shape>(StringComparer.Ordinal) { ["image"] = Shape.Of(2, 3, 32, 32) } };
+        var model = Rewrite.Apply(source, options).Model;
+
+        var means = model.Graph.Nodes.Where(n => n.Is("ReduceMean")).ToList();
+        Assert.NotEmpty(means);
+        Assert.All(means, n => Assert.Equal(ElementType.Float32, n.Inputs[0]!.Type));
+        // Squares of what is 1000 times as large leave the range of float16; what is normalised stays.
+        var outputs = Run(model, scale: 1000);
+        Assert.Equal(ElementType.Float16, outputs["logits"].Type);
+        Assert.All(outputs, o => Assert.All(o.Value.ToDoubles(), v => Assert.True(double.IsFinite(v), o.Key)));
+    }
+
+    [Fact]
     public void What_ONNX_Runtime_cannot_run_in_bfloat16_is_said_for_each_operator()
     {
         var input = Path.Combine(folder, "in.onnx");
@@ -207,7 +224,8 @@ public sealed class RewriteTypesTests : IDisposable
     /// <param name="model">The model.</param>
     /// <param name="optimize">Whether ONNX Runtime may optimise the graph.</param>
     /// <param name="moved">What is added to inputs and parameters, by name.</param>
-    static Dictionary<string, TensorData> Run(Model model, bool optimize = true, Dictionary<string, double[]>? moved = null)
+    /// <param name="scale">What inputs are multiplied by.</param>
+    static Dictionary<string, TensorData> Run(Model model, bool optimize = true, Dictionary<string, double[]>? moved = null, double scale = 1)
     {
         var feeds = new Dictionary<string, TensorData>(StringComparer.Ordinal);
         foreach (var input in model.Graph.Inputs.Where(i => i.Data is null))
@@ -215,7 +233,7 @@ public sealed class RewriteTypesTests : IDisposable
             var random = new SeededRandom(1, input.Name);
             var dims = input.Shape!.ToArray();
             var numbers = Enumerable.Range(0, (int)dims.Aggregate(1L, (a, b) => a * b)).Select(_ => Math.Floor(random.Uniform(-64, 64)) / 64);
-            feeds[input.Name] = Moved(input.Name, TensorData.FromNumbers(input.Type, dims, [.. input.Type.IsInteger ? numbers.Select(v => v > 0 || input.Name.Contains("mask", StringComparison.Ordinal) ? 1.0 : 0) : numbers]), moved);
+            feeds[input.Name] = Moved(input.Name, TensorData.FromNumbers(input.Type, dims, [.. input.Type.IsInteger ? numbers.Select(v => v > 0 || input.Name.Contains("mask", StringComparison.Ordinal) ? 1.0 : 0) : numbers.Select(v => scale * v)]), moved);
         }
         var copy = model.Copy();
         foreach (var parameter in copy.Graph.Initializers.Where(i => i.IsFloat)) parameter.Data = Moved(parameter.Name, parameter.Data!, moved);
