@@ -6,7 +6,7 @@ using Attribute = GraphRewriter.Ir.Attribute;
 namespace GraphRewriter.Canonicalization;
 
 /// <summary>
-/// Writes the fused operators that ONNX Runtime's optimiser leaves behind in standard operators. Source of their meaning: ContribOperators.md in the onnxruntime repository.
+/// Writes the operators of com.microsoft in standard ones: those that ONNX Runtime's optimiser, its tools for transformers and exporters leave behind. Source of their meaning: ContribOperators.md in the onnxruntime repository.
 /// </summary>
 static class DecomposeContrib
 {
@@ -24,6 +24,9 @@ static class DecomposeContrib
         new("LayerNormalization", 0, 17, "the operator ONNX took over in opset 17", (_, _) => { }),
         Contrib("LayerNormalization",     "the standard operator", Rename("LayerNormalization")),
         Contrib("Gelu",                   "the standard operator", Rename("Gelu")),
+        Contrib("Trilu",                  "the standard operator", Rename("Trilu")),
+        Contrib("Range",                  "the standard operator", Rename("Range")),
+        Contrib("Inverse",                "not possible", (r, _) => r.Refuse("no standard operator inverts a matrix")),
         Contrib("QuantizeLinear",         "the standard operator", Rename("QuantizeLinear")),
         Contrib("DequantizeLinear",       "the standard operator", Rename("DequantizeLinear")),
         Contrib("GridSample",             "the standard operator", (r, n) => { Rename("GridSample")(r, n); n.Set(Attribute.Of("mode", n.String("mode", "bilinear") switch { "bicubic" => "cubic", "nearest" => "nearest", _ => "linear" })); }),

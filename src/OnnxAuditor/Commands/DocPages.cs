@@ -1,4 +1,5 @@
 using System.Text;
+using GraphRewriter.Canonicalization;
 using GraphRewriter.Gradients;
 using OnnxAuditor.Proxies;
 using OnnxAuditor.Reports;
@@ -54,10 +55,19 @@ static class DocPages
         text.Append("Where this program stands on the gradient of each operator of the ONNX specification. In formulas X, Y are input and output, dY is the gradient of the loss by Y;\n")
             .Append("A, B are the inputs of a two-input operator; · is the matrix product, * the elementwise one.\n\n")
             .Append("| status | operators |\n| --- | --: |\n");
-        foreach (var group in all.GroupBy(s => ListCommand.Word(s.Standing), StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal)) text.Append($"| {group.Key} | {group.Count()} |\n");
-        text.Append("\n| operator | since opset | status | gradient, or why there is none |\n| --- | --: | --- | --- |\n");
+        foreach (var group in all.GroupBy(s => ListCommand.Kind(s.Standing), StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal)) text.Append($"| {group.Key} | {group.Count()} |\n");
+        text.Append("\nAn operator linear in data has a gradient of its first input alone: the others are indices, shapes or settings. One that is rewritten stands for others before anything is\n")
+            .Append("computed. What values or gradients were checked against, and by how many cases: the values stored with the ONNX project's operator tests; values and gradients\n")
+            .Append("that PyTorch gave, of single operators and of networks; differences of ONNX Runtime's own kernel of the operator.\n")
+            .Append("\n| operator | since opset | status | gradient, or why there is none | checked against |\n| --- | --: | --- | --- | --- |\n");
         foreach (var s in all)
-            text.Append($"| {(s.Operator.Domain.Length > 0 ? $"{s.Operator.Domain}::" : "")}{s.Operator.Name} | {s.Operator.Since} | {ListCommand.Word(s.Standing)} | {Cell(ListCommand.Detail(s))} |\n");
+            text.Append($"| {(s.Operator.Domain.Length > 0 ? $"{s.Operator.Domain}::" : "")}{s.Operator.Name} | {s.Operator.Since} | {ListCommand.Kind(s.Standing)} | {Cell(s.Detail)} | {OperatorChecks.Of(s.Operator.Name)} |\n");
+        text.Append("\n## Operators of ONNX Runtime\n\nONNX Runtime's optimiser and its tools for transformers write these in the place of standard operators; PyTorch's exporter writes Gelu, GridSample and Trilu where ONNX\n")
+            .Append("Runtime's symbolic functions are registered, tf2onnx Range. They are rewritten before anything is computed. Those of the domain com.microsoft.nchwc are not: they\n")
+            .Append("work on blocks that fit one kind of processor, and are not written at the level ORT_ENABLE_EXTENDED or below.\n")
+            .Append("\n| operator | becomes | checked against |\n| --- | --- | --- |\n");
+        foreach (var fused in AdaptOperators.Table.Where(a => a.Domain.Length > 0).OrderBy(a => a.OpType, StringComparer.Ordinal))
+            text.Append($"| {fused.Domain}::{fused.OpType} | {Cell(fused.Does)} | {OperatorChecks.Of($"{fused.Domain}::{fused.OpType}")} |\n");
         return text.ToString();
     }
 

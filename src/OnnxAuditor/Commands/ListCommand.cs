@@ -49,6 +49,14 @@ static class ListCommand
         _ => "stop",
     };
 
+    /// <summary>The same word, and what kind of rule stands behind "differentiable".</summary>
+    internal static string Kind(OperatorStanding standing) => standing switch
+    {
+        OperatorStanding.LinearInData => "differentiable, linear in data",
+        OperatorStanding.Lowered => "differentiable, rewritten",
+        _ => Word(standing),
+    };
+
     /// <summary>The formula of an operator that has gradients, the reason of one that has none.</summary>
     internal static string Detail(OperatorStatus status) => status.Standing == OperatorStanding.Lowered ? $"rewritten before: {status.Detail}" : status.Detail;
 
@@ -68,7 +76,7 @@ static class ListCommand
 
     static IEnumerable<string[]> ProxyLines() => ProxyRegistry.All.Select(p => (string[])[p.Id, p.HigherIsBetter ? "higher is better" : "lower is better", Word(p.Cost), p.Title]);
 
-    static IEnumerable<string[]> OperatorLines() => OperatorStatus.All.Select(s => (string[])[s.Operator.Name, $"{s.Operator.Since}", Word(s.Standing), Detail(s)]);
+    static IEnumerable<string[]> OperatorLines() => OperatorStatus.All.Select(s => (string[])[s.Operator.Name, $"{s.Operator.Since}", Kind(s.Standing), OperatorChecks.Of(s.Operator.Name), s.Detail]);
 
     static void WriteRules(Utf8JsonWriter json)
     {

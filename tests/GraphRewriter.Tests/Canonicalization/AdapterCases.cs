@@ -29,6 +29,7 @@ static class AdapterCases
         Refusal("rotary positions and shared caches inside a fused Attention have no canonical form", "Attention", [F(2, 3, 8), F(8, 24), F(24)], [A("do_rotary", 1)]),
         Refusal("a mask of shape 2×1×3×3 has no canonical form", "Attention", [F(2, 3, 8), F(8, 24), F(24), Numbers(2, 2, 1, 3, 3)], []),
         Refusal("its input must have rank 3 or 4, its positions a known rank", "RotaryEmbedding", [F(2, 8), TensorData.Vector(0), F(4, 4), F(4, 4)], []),
+        Refusal("no standard operator inverts a matrix", "Inverse", [F(2, 3, 3)], []),
         Refusal("its activation 'Swoosh' is not known", "FusedConv", [F(1, 2, 5, 5), F(3, 2, 3, 3)], [A("activation", "Swoosh")]),
     ];
 
@@ -58,8 +59,8 @@ static class AdapterCases
     static AdapterCase Case(string op, long opset, TensorData?[] inputs, Attribute[] attributes, int outputs = 1, string note = "") =>
         new($"{op}-{opset}{note}", new OperatorCall(op, opset, inputs, attributes, outputs));
 
-    static AdapterCase Contrib(string op, TensorData?[] inputs, Attribute[] attributes, int outputs = 1) =>
-        new(op, new OperatorCall(op, 1, inputs, attributes, outputs, Microsoft));
+    static AdapterCase Contrib(string op, TensorData?[] inputs, Attribute[] attributes, string note = "") =>
+        new($"{op} of {Microsoft}{note}", new OperatorCall(op, 1, inputs, attributes, Domain: Microsoft));
 
     static IEnumerable<AdapterCase> Broadcasts()
     {
@@ -157,6 +158,8 @@ static class AdapterCases
         var x = F(2, 3, 8);
         yield return Contrib("QuantizeLinear", [x, TensorData.Scalar(0.05), TensorData.FromNumbers(ElementType.UInt8, [], [7])], []);
         yield return Contrib("DequantizeLinear", [OrtReference.Seeded(ElementType.UInt8, [2, 3], new Random(1)), TensorData.Scalar(0.05), TensorData.FromNumbers(ElementType.UInt8, [], [7])], []);
-        yield return Contrib("GridSample", [F(1, 2, 4, 4), F(1, 3, 3, 2)], [A("mode", "bilinear")]);
+        foreach (var mode in (string[])["bilinear", "nearest", "bicubic"])
+            yield return Contrib("GridSample", [F(1, 2, 4, 4), F(1, 3, 3, 2)], [A("mode", mode), A("padding_mode", "border"), A("align_corners", 1)], " " + mode);
+        yield return Contrib("Range", [TensorData.Scalar(2.0), TensorData.Scalar(9.0), TensorData.Scalar(2.0)], []);
     }
 }

@@ -63,6 +63,15 @@ public class DocPagesTests
         });
     }
 
+    [Fact]
+    public void A_differentiable_operator_was_checked_against_something_outside()
+    {
+        var lines = CommandRun.Of("list", "operators").Output.TrimEnd('\n').Split('\n').Where(l => l.Contains("  differentiable", StringComparison.Ordinal)).ToList();
+        Assert.Contains(lines, l => l.Contains("  differentiable, linear in data  ", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.Contains("  differentiable, rewritten  ", StringComparison.Ordinal));
+        Assert.All(lines, l => Assert.Contains("finite differences ", l, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("rules")]
     [InlineData("proxies")]

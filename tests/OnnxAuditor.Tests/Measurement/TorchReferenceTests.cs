@@ -48,6 +48,22 @@ public sealed class TorchReferenceTests
         Assert.True(faults.Count == 0, string.Join('\n', faults));
     }
 
+    [Fact]
+    public void The_table_of_checks_counts_operators_of_cases_and_networks() =>
+        CheckedAgainst.Match("pytorch", NewerOperatorTests.Operators().Concat(Networks.SelectMany(n => DifferentiatedOperators(n.Data))));
+
+    /// <summary>The operators between the parameters and the loss of a network.</summary>
+    static IEnumerable<string> DifferentiatedOperators(string network)
+    {
+        using var file = OnnxReader.Read(SharedFiles.Require($"models/torch/{network}.onnx"));
+        var canonical = Canonicalizer.Run(file.Model, new CanonicalOptions());
+        var graph = canonical.Model.Graph;
+        RemoveDropout.Apply(graph);
+        var own = graph.Nodes.ToHashSet();
+        var result = Differentiate.Run(graph, AttachLoss.Run(graph).Loss, [.. canonical.Parameters.Where(p => p.Trainable).Select(p => p.Value)]);
+        return [.. result.ActiveNodes.Where(own.Contains).Select(n => n.OpType).Distinct(StringComparer.Ordinal)];
+    }
+
     static List<string> FrozenFaults(string network, SortedDictionary<string, TensorData> reference, int jitter)
     {
         var result = Differentiated(network, reference, NormStatistics.Frozen, jitter);

@@ -80,6 +80,10 @@ static class FusedSamples
         yield return Fused("QuickGelu", "own factor", [F(2, 3, 8).In(Any)], Of("alpha", 1.5f));
         yield return Fused("QuickGelu", "as Swish", [F(2, 3).In(Any)], Of("alpha", 1f));
 
+        yield return Fused("Trilu", "lower", [F(2, 3, 4)], Of("upper", 0L));
+        yield return Fused("Trilu", "upper", [F(4, 3)]);
+        yield return Fused("Trilu", "upper, shifted", [F(4, 4), Scalar(-1)]);
+
         yield return Fused("BiasAdd", "typical", [F(2, 3, 8), F(8), F(2, 3, 8)]) with { Reference = (t, x) => [t.Op("Sum", x)] };
         yield return Fused("BiasAdd", "one sample", [F(1, 5, 4), F(4), F(1, 5, 4)]) with { Reference = (t, x) => [t.Op("Sum", x)] };
         yield return Fused("BiasAdd", "one place", [F(3, 1, 2), F(2), F(3, 1, 2)]) with { Reference = (t, x) => [t.Op("Sum", x)] };

@@ -7,7 +7,7 @@ using Attribute = GraphRewriter.Ir.Attribute;
 
 namespace GraphRewriter.Tests.Gradients.Samples;
 
-/// <summary>Samples of the operators of opset 22 to 26 that canonicalising rewrites, against ONNX Runtime's kernels of those opsets.</summary>
+/// <summary>Samples of the operators of other opsets that canonicalising rewrites, most of them newer ones, against ONNX Runtime's kernels of those opsets.</summary>
 static class LoweredSamples
 {
     const string Stash = "the statistics are taken in float32 (stash_type)";
@@ -104,11 +104,21 @@ static class LoweredSamples
         yield return Newer(24, "Swish", "own factor", [F(2, 3)], Of("alpha", 0.7f));
         yield return Newer(24, "Swish", "negative factor", [F(5)], Of("alpha", -1.5f));
 
+        // Two older operators that others took over from.
+        yield return Newer(9, "Upsample", "nearest", [F(1, 2, 2, 3), Scales(1, 1, 2, 3)]);
+        yield return Newer(9, "Upsample", "linear", [F(1, 2, 3, 3), Scales(1, 1, 2, 1.5)], Of("mode", "linear"));
+        yield return Newer(7, "Upsample", "scales as attribute", [F(1, 1, 2, 2)], Of("scales", [1f, 1f, 2f, 2f]));
+        yield return Newer(9, "Scatter", "typical", [F(3, 3), I([2, 3], 1, 0, 2, 0, 2, 1).Fed(), F(2, 3)]);
+        yield return Newer(9, "Scatter", "along the last axis", [F(2, 4), I([2, 2], 1, 3, 0, 2), F(2, 2)], Of("axis", 1L));
+        yield return Newer(10, "Scatter", "vector", [F(5), I(3, 1), F(2)]);
+
         yield return Newer(24, "TensorScatter", "typical", [F(2, 3, 6, 2), F(2, 3, 2, 2), I(1, 3).Fed()]);
         yield return Newer(24, "TensorScatter", "circular", [F(2, 6, 2), F(2, 3, 2), I(5, 3)], Of("mode", "circular"), Of("axis", 1L));
         yield return Newer(24, "TensorScatter", "from the start", [F(2, 3, 6, 2), F(2, 3, 2, 2)]);
         yield return Newer(24, "TensorScatter", "last axis", [F(2, 3, 4), F(2, 3, 2), I(0, 2).Fed()], Of("axis", -1L));
     }
+
+    static SampleInput Scales(params double[] scales) => V(scales).As(ElementType.Float32).Constant().NoGradient();
 
     static OpSample Newer(long opset, string op, string name, SampleInput?[] inputs, params Attribute[] attributes) => new(op, name, inputs, attributes) { Opset = opset };
 }
