@@ -48,7 +48,7 @@ static class ProfileVerb
         foreach (var part in rows.GroupBy(r => r.Part, StringComparer.Ordinal).OrderByDescending(g => g.Sum(r => r.Milliseconds)))
         {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {part.Key}: {part.Sum(r => r.Milliseconds) / total:0.0%}"));
-            foreach (var r in part.Take(16))
+            foreach (var r in part.Take(40))
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    {(r.Source == r.Operator ? r.Operator : $"{r.Source}: {r.Operator}"),-40} {r.Milliseconds,9:0.00} ms  {r.Nodes,5} nodes"));
         }
     }
