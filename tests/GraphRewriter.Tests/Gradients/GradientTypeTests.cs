@@ -2,7 +2,6 @@ using GraphRewriter.Gradients;
 using GraphRewriter.Inference;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
-using GraphRewriter.Tests.Canonicalization;
 using Xunit;
 
 namespace GraphRewriter.Tests.Gradients;

@@ -1,6 +1,5 @@
 using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
-using GraphRewriter.Inference;
 using GraphRewriter.Ir;
 using Xunit;
 

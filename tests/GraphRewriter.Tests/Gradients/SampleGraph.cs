@@ -54,23 +54,23 @@ sealed class SampleGraph
     static (Model Model, Value?[] Inputs) Build(OpSample sample, double[]?[] values, ElementType real, bool hideShapes)
     {
         var graph = new Graph { Name = "sample" };
-        var inputs = new Value?[sample.Inputs.Length];
-        for (var i = 0; i < inputs.Length; i++)
+        var made = new Value?[sample.Inputs.Length];
+        for (var i = 0; i < made.Length; i++)
         {
             if (sample.Inputs[i] is not { } input) continue;
             var data = TensorData.FromNumbers(input.IsFloat ? real : input.Type, input.Dims, values[i]!);
-            if (input.IsConstant) inputs[i] = graph.AddInitializer($"x{i}", data);
-            else graph.Inputs.Add(inputs[i] = new Value($"x{i}", data.Type, hideShapes && !input.IsShaped ? Shape.OfRank(input.Dims.Length) : Shape.Of(input.Dims)));
+            if (input.IsConstant) made[i] = graph.AddInitializer($"x{i}", data);
+            else graph.Inputs.Add(made[i] = new Value($"x{i}", data.Type, hideShapes && !input.IsShaped ? Shape.OfRank(input.Dims.Length) : Shape.Of(input.Dims)));
         }
-        var given = inputs.Where((_, i) => sample.Inputs[i] is not { IsCaptured: true });
-        var node = new Node(sample.OpType, given, Enumerable.Range(0, sample.Outputs).Select(k => sample.LeftOut.Contains(k) ? null : new Value($"y{k}")), sample.Attributes?.Select(a => Bound(a, inputs)), sample.OpDomain, "node");
+        var given = made.Where((_, i) => sample.Inputs[i] is not { IsCaptured: true });
+        var node = new Node(sample.OpType, given, Enumerable.Range(0, sample.Outputs).Select(k => sample.LeftOut.Contains(k) ? null : new Value($"y{k}")), sample.Attributes?.Select(a => Bound(a, made)), sample.OpDomain, "node");
         graph.Nodes.Add(node);
         graph.Outputs.AddRange(node.Outputs.OfType<Value>());
         var model = new Model(graph);
         model.Opsets[""] = sample.Opset ?? Model.CanonicalOpset;
         if (sample.OpDomain.Length > 0) model.Opsets[sample.OpDomain] = 1;
         ShapeInference.Infer(graph);
-        return (model, inputs);
+        return (model, made);
     }
 
     public Model Model { get; }

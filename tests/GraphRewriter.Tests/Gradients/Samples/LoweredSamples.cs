@@ -52,7 +52,7 @@ static class LoweredSamples
         yield return Attention("window of narrow keys", [F(2, 2, 3, 4), F(2, 2, 2, 4), F(2, 2, 2, 6)], Of("left_window_size", 0L)) with { Opset = 25, Reference = Masked(3, "11 01 00") };
     }
 
-    static OpSample Attention(string name, SampleInput?[] inputs, params Attribute[] attributes) => 
+    static OpSample Attention(string name, SampleInput?[] inputs, params Attribute[] attributes) =>
         new("Attention", name, inputs, attributes, Small) { Opset = 23, InFloat32 = "in float64 ONNX Runtime expands the operator's function, whose constants are float32" };
 
     /// <summary>
