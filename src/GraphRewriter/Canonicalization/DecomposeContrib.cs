@@ -101,11 +101,6 @@ static class DecomposeContrib
         var t = r.Tape;
         var sum = t.Add(n.Inputs[0]!, n.Inputs[1]!);
         if (n.Input(3) is { } bias) sum = t.Add(sum, bias);
-        if (sum.Shape is null)
-        {
-            r.Refuse("the rank of its input is not known");
-            return;
-        }
         var result = LowerOpset.RootMeanSquare(t, sum, n.Inputs[2]!, -1, n.Float("epsilon", 1e-12f), ElementType.Float32, out var inverse);
         r.Bind(3, sum);
         r.Bind(2, inverse);
@@ -114,13 +109,7 @@ static class DecomposeContrib
 
     static void NormalizeSimplified(NodeRewrite r, Node n)
     {
-        var x = n.Inputs[0]!;
-        if (x.Shape is null)
-        {
-            r.Refuse("the rank of its input is not known");
-            return;
-        }
-        var result = LowerOpset.RootMeanSquare(r.Tape, x, n.Inputs[1]!, n.Int("axis", -1), n.Float("epsilon", 1e-5f), (ElementType)n.Int("stash_type", 1), out var inverse);
+        var result = LowerOpset.RootMeanSquare(r.Tape, n.Inputs[0]!, n.Inputs[1]!, n.Int("axis", -1), n.Float("epsilon", 1e-5f), (ElementType)n.Int("stash_type", 1), out var inverse);
         r.Bind(1, inverse);
         r.Bind(0, result);
     }

@@ -12,9 +12,9 @@ static class FusedAttention
     {
         var t = r.Tape;
         var (x, heads) = (n.Inputs[0]!, n.Int("num_heads"));
-        if (n.Int("do_rotary") != 0 || n.Int("past_present_share_buffer") != 0 || heads <= 0 || x.Shape is not { Rank: 3 })
+        if (n.Int("do_rotary") != 0 || n.Int("past_present_share_buffer") != 0)
         {
-            r.Refuse(heads <= 0 ? "num_heads is missing" : x.Shape is not { Rank: 3 } ? "its input must have rank 3" : "rotary positions and shared caches inside a fused Attention have no canonical form");
+            r.Refuse("rotary positions and shared caches inside a fused Attention have no canonical form");
             return;
         }
         var joined = t.MatMul(x, n.Inputs[1]!);
@@ -133,12 +133,13 @@ static class FusedAttention
         switch (mask.Shape?.Rank)
         {
             case 1:
-                // One row of ends, a second one of starts where there is one: the sum over no row is 0.
-                var rows = t.Reshape(t.Cast(mask, ElementType.Int64), t.Concat(0, t.Ints(-1), t.DimOf(p.Q, 0)));
-                Value Column(Value row) => t.Reshape(row, -1, 1, 1, 1);
-                var isBefore = t.Less(sum.Keys, Column(t.Slice(rows, 0, 0, 1)));
-                var isBehind = t.GreaterOrEqual(sum.Keys, Column(t.ReduceSum(t.Slice(rows, 0, 1, 2), [0], keepDims: false)));
-                sum.Join(t.Where(t.And(isBefore, isBehind), zero, closed));
+                // Ends, with starts behind them where there are twice as many numbers as samples.
+                var (numbers, samples) = (t.Cast(mask, ElementType.Int64), t.DimOf(p.Q, 0));
+                var twice = t.Mul(samples, t.Ints(2));
+                Value Column(Value from, Value start, Value end) => AttentionMask.Column(t, t.Op("Slice", from, start, end, t.Ints(0)));
+                var second = Column(t.Concat(0, numbers, t.Full(samples, 0, ElementType.Int64)), samples, twice);
+                var starts = t.Where(t.Equal(t.DimOf(mask, 0), twice), second, t.Ints(0));
+                sum.Join(t.Where(t.And(t.Less(sum.Keys, Column(numbers, t.Ints(0), samples)), t.GreaterOrEqual(sum.Keys, starts)), zero, closed));
                 return true;
             case 2:
                 sum.Join(t.Where(t.Cast(t.Unsqueeze(mask, 1, 2), ElementType.Bool), zero, closed));

@@ -19,21 +19,15 @@ static class FusedProducts
     static void Multiply(NodeRewrite r, Node n)
     {
         var t = r.Tape;
-        var (a, b) = (n.Inputs[0]!, n.Inputs[1]!);
-        if (a.Shape is null || b.Shape is null)
-        {
-            r.Refuse("an operand of unknown rank has no canonical form");
-            return;
-        }
-        a = Arranged(r, a, n.Int("transA") != 0, n.Int("transBatchA") != 0);
-        b = Arranged(r, b, n.Int("transB") != 0, n.Int("transBatchB") != 0);
+        var a = Arranged(r, n.Inputs[0]!, n.Int("transA") != 0, n.Int("transBatchA") != 0);
+        var b = Arranged(r, n.Inputs[1]!, n.Int("transB") != 0, n.Int("transBatchB") != 0);
         r.Bind(0, t.Mul(t.MatMul(a, b), n.Float("alpha", 1)));
     }
 
     /// <summary>Where the batch is transposed, the rows come first of all axes. A vector is not transposed.</summary>
     static Value Arranged(NodeRewrite r, Value x, bool swapped, bool rowsFirst)
     {
-        if (x.Rank < 2 || !(swapped || rowsFirst)) return x;
+        if (!(swapped || rowsFirst) || x.Rank < 2) return x;
         var permutation = Enumerable.Range(0, x.Rank).Select(i => (long)i).ToList();
         if (rowsFirst)
         {

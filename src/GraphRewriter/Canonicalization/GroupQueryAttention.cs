@@ -51,7 +51,7 @@ static class GroupQueryAttention
 
     static string? Obstacle(Node n)
     {
-        if (n.Inputs[0]!.Shape is not { Rank: 3 }) return "its query must have rank 3";
+        if (n.Input(1)?.Shape is { Rank: 3 } key && n.Inputs[0]!.Shape is { Rank: 3 } query && key[1].IsKnown && query[1].IsKnown && key[1].Size != query[1].Size) return "it has not as many keys as queries";
         if (n.String("k_quant_type", "NONE") is not "NONE" || n.String("v_quant_type", "NONE") is not "NONE" || n.Input(12) is not null || n.Input(13) is not null) return "a quantised cache has no canonical form";
         if (n.Int("sliding_window_cache") != 0) return "a cache that drops what is out of its window has no canonical form";
         return n.OutputAt(3) is not null ? "its output of scores has no canonical form" : null;

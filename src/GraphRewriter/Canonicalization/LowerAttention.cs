@@ -12,11 +12,6 @@ static class LowerAttention
     internal static void Apply(NodeRewrite r, Node n)
     {
         var t = r.Tape;
-        if (n.Inputs.Take(3).Any(x => x!.Shape is not { Rank: 3 or 4 }))
-        {
-            r.Refuse("its query, keys and values must have a known rank, 3 or 4");
-            return;
-        }
         var isFlat = n.Inputs[0]!.Rank == 3;
         var (q, k, v) = (Heads(t, n.Inputs[0]!, n.Int("q_num_heads")), Heads(t, n.Inputs[1]!, n.Int("kv_num_heads")), Heads(t, n.Inputs[2]!, n.Int("kv_num_heads")));
         var (past, lengths) = (n.Input(4), n.Input(6));

@@ -28,14 +28,8 @@ static class LowerOpset
 
     static void LowerRootMeanSquare(NodeRewrite r, Node n)
     {
-        var x = n.Inputs[0]!;
-        if (x.Shape is null)
-        {
-            r.Refuse("the rank of its input is not known");
-            return;
-        }
         var compute = (ElementType)n.Int("stash_type", 1);
-        r.Bind(0, RootMeanSquare(r.Tape, x, n.Inputs[1]!, n.Int("axis", -1), n.Float("epsilon", 1e-5f), compute, out _));
+        r.Bind(0, RootMeanSquare(r.Tape, n.Inputs[0]!, n.Inputs[1]!, n.Int("axis", -1), n.Float("epsilon", 1e-5f), compute, out _));
     }
 
     /// <summary>x / sqrt(mean(x²) + ε) * scale; the mean over the axes from one on, in the stated type.</summary>
@@ -52,11 +46,6 @@ static class LowerOpset
     {
         var t = r.Tape;
         var (cache, update) = (n.Inputs[0]!, n.Inputs[1]!);
-        if (cache.Shape is null || update.Shape is null)
-        {
-            r.Refuse("the rank of its cache is not known");
-            return;
-        }
         var axis = (int)n.Int("axis", -2);
         if (axis < 0) axis += cache.Rank;
         // Places along the axis: start of the sample + 0, 1, …, as a tensor that broadcasts to the update.
@@ -83,13 +72,15 @@ static class LowerOpset
         for (var i = 0; i < 2; i++) n.Inputs[i] = n.Inputs[i]!.Type == precision ? n.Inputs[i] : r.View("Cast", [Attribute.Of("to", (long)precision)], n.Inputs[i]);
     }
 
+    /// <summary>The wider of the two types is that of the product, as in ONNX Runtime's kernel.</summary>
     static void CastDequantized(NodeRewrite r, Node n)
     {
-        var type = (ElementType)n.Int("output_dtype");
+        var (type, scale) = ((ElementType)n.Int("output_dtype"), n.Inputs[1]!);
         r.Drop("output_dtype");
-        if (type == ElementType.Undefined || type == n.Inputs[1]!.Type) return;
-        var wide = r.EmitSelf([.. n.Inputs]).Output;
-        r.Bind(0, r.View("Cast", [Attribute.Of("to", (long)type)], wide));
+        if (type == ElementType.Undefined || type == scale.Type) return;
+        Value As(Value x) => r.View("Cast", [Attribute.Of("to", (long)type)], x);
+        if (scale.Type is ElementType.Float16 or ElementType.BFloat16) n.Inputs[1] = As(scale);
+        else r.Bind(0, As(r.EmitSelf([.. n.Inputs]).Output));
     }
 
     /// <summary>A product carried along the axis. Each place is a product of what stands before it, so that zeros and negative numbers keep their gradients.</summary>

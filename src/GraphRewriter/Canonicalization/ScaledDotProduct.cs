@@ -60,8 +60,10 @@ static class ScaledDotProduct
     }
 
     /// <summary>[batch, sequence, heads * size] to [batch, heads, sequence, size].</summary>
-    public static Value SplitHeads(Tape t, Value x, long heads) =>
-        t.Transpose(t.Reshape(x, 0, 0, heads, x.Shape is { } s && s[2].IsKnown ? s[2].Size / heads : -1), 0, 2, 1, 3);
+    /// <exception cref="ModelException">The number of heads is missing, or the rank is another.</exception>
+    public static Value SplitHeads(Tape t, Value x, long heads) => heads > 0 && x.Rank == 3
+        ? t.Transpose(t.Reshape(x, 0, 0, heads, x.Shape![2].IsKnown ? x.Shape[2].Size / heads : -1), 0, 2, 1, 3)
+        : throw new ModelException(ModelProblem.Unsupported, heads > 0 ? $"'{x.Name}' must have rank 3" : "the number of heads is missing");
 
     /// <summary>[batch, heads, sequence, size] to [batch, sequence, heads * size].</summary>
     public static Value JoinHeads(Tape t, Value x)

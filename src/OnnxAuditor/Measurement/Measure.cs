@@ -130,8 +130,12 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     static void RefuseForeignOperators(Graph graph)
     {
         if (graph.AllNodes().FirstOrDefault(n => n.Domain is not ("" or "ai.onnx.ml" or "com.microsoft")) is { } foreign)
-            throw new ModelException(ModelProblem.Unsupported, $"The operator {foreign.Domain}::{foreign.OpType} (node '{foreign.LogicalName}') needs a custom operator library, so the model cannot be run.");
+            throw new ModelException(ModelProblem.Unsupported, $"The operator {foreign.Domain}::{foreign.OpType} (node '{foreign.LogicalName}') {Obstacle(foreign)}, so the model cannot be run.");
     }
+
+    static string Obstacle(Node foreign) => foreign.Domain is "com.microsoft.nchwc"
+        ? "fits one kind of processor, as ONNX Runtime's optimiser writes it above the level ORT_ENABLE_EXTENDED"
+        : "needs a custom operator library";
 
     static long LargestProperDivisor(long n)
     {

@@ -14,6 +14,7 @@ static class AdapterCases
         .. Shapes(),
         .. Legacy(),
         .. Newer(),
+        .. Relabelled(),
         .. Fused(),
     ];
 
@@ -23,7 +24,9 @@ static class AdapterCases
         Refusal("a quantised cache has no canonical form", "GroupQueryAttention", Grouped(), [A("k_quant_type", "PER_TENSOR"), A("v_quant_type", "PER_TENSOR")]),
         Refusal("a cache that drops what is out of its window has no canonical form", "GroupQueryAttention", Grouped(), [A("sliding_window_cache", 1), A("local_window_size", 4)]),
         Refusal("its output of scores has no canonical form", "GroupQueryAttention", Grouped(), [A("qk_output", 1)], 4),
-        Refusal("its query must have rank 3", "GroupQueryAttention", [F(3, 16), .. Grouped()[1..]], []),
+        Refusal("'x0' must have rank 3", "GroupQueryAttention", [F(3, 16), .. Grouped()[1..]], []),
+        Refusal("it has not as many keys as queries", "GroupQueryAttention", [F(2, 1, 16), .. Grouped()[1..]], []),
+        Refusal("the number of heads is missing", "MultiHeadAttention", [F(2, 3, 8), F(2, 3, 8), F(2, 3, 8)], [A("num_heads", 0)]),
         Refusal("shared caches, beams and the output of scores have no canonical form", "MultiHeadAttention", [F(2, 3, 8), F(2, 3, 8), F(2, 3, 8), null, null, null, null, null, Numbers(3, 1)], []),
         Refusal("its query, key and value have ranks without a meaning", "MultiHeadAttention", [F(2, 2, 3, 4), F(2, 2, 3, 4), F(2, 2, 3, 4)], []),
         Refusal("rotary positions and shared caches inside a fused Attention have no canonical form", "Attention", [F(2, 3, 8), F(8, 24), F(24)], [A("do_rotary", 1)]),
@@ -138,7 +141,8 @@ static class AdapterCases
         yield return Case("QuantizeLinear", 23, [F(2, 3), TensorData.Scalar(0.1), OrtReference.Seeded(ElementType.UInt8, [], new Random(1))], [A("precision", (long)ElementType.Float32)]);
         yield return new("QuantizeLinear-23 scale of another type", new("QuantizeLinear", 23, [F(2, 3), Half(0.1f)], []), new("QuantizeLinear", 21, [Rounded(F(2, 3)), Half(0.1f)], []));
         yield return new("QuantizeLinear-23 own precision", new("QuantizeLinear", 23, [F(2, 3), Half(0.1f)], [A("precision", (long)ElementType.Float32)]), new("QuantizeLinear", 21, [F(2, 3), TensorData.FromFloats([], Half(0.1f).ToFloats())], []));
-        yield return new("DequantizeLinear-23 output_dtype", new("DequantizeLinear", 23, [bytes, TensorData.Scalar(0.1)], [A("output_dtype", (long)ElementType.Float16)]), new("Cast", 21, [TensorData.FromFloats([2, 3], [.. bytes.ToFloats().Select(v => v * 0.1f)])], [A("to", (long)ElementType.Float16)]));
+        yield return Case("DequantizeLinear", 23, [bytes, TensorData.Scalar(0.1)], [A("output_dtype", (long)ElementType.Float16)], note: " wide to half");
+        yield return Case("DequantizeLinear", 23, [bytes, Half(0.1f)], [A("output_dtype", (long)ElementType.Float32)], note: " half to wide");
         foreach (var type in (ElementType[])[ElementType.Int32, ElementType.Int64, ElementType.UInt32, ElementType.UInt64, ElementType.Float64])
             yield return Case("CumProd", 26, [OrtReference.Seeded(type, [2, 9], new Random(2), 100), TensorData.Scalar(1L)], [], note: $" of {type}");
         yield return Case("CumProd", 26, [OrtReference.Seeded(ElementType.Int32, [3, 2, 4], new Random(2)), TensorData.FromNumbers(ElementType.Int32, [], [-2])], [A("exclusive", 1), A("reverse", 1)], note: " along a middle axis");
@@ -147,6 +151,40 @@ static class AdapterCases
         // Windows that would start in the padding behind the data.
         foreach (var op in (string[])["MaxPool", "AveragePool"])
             yield return Case(op, 22, [F(1, 2, 5, 5)], [A("kernel_shape", 2, 2), A("strides", 3, 3), A("pads", 0, 0, 1, 1), A("ceil_mode", 1)], note: " of windows in the padding");
+    }
+
+    /// <summary>Operators whose version of opset 22 to 25 takes more types and means the same.</summary>
+    static IEnumerable<AdapterCase> Relabelled()
+    {
+        var (x, image) = (F(2, 3, 4), F(1, 2, 5, 5));
+        foreach (var op in (string[])["Asin", "Asinh", "Acos", "Atan", "Atanh", "Cos", "Cosh", "Sin", "Sinh", "Tan", "Elu", "HardSigmoid", "HardSwish", "Mish", "Selu", "Softplus", "Softsign", "ThresholdedRelu", "Round", "EyeLike"])
+            yield return Case(op, 22, [F(3, 4)], []);
+        yield return Case("Acosh", 22, [TensorData.FromFloats([3], [1, 2, 3])], []);
+        yield return Case("Det", 22, [F(2, 3, 3)], []);
+        yield return Case("Dropout", 22, [x], []);
+        yield return Case("LpNormalization", 22, [x], [A("axis", 1), A("p", 1)]);
+        yield return Case("InstanceNormalization", 22, [image, F(2), F(2)], []);
+        foreach (var op in (string[])["GlobalAveragePool", "GlobalMaxPool"]) yield return Case(op, 22, [image], []);
+        foreach (var op in (string[])["AveragePool", "MaxPool", "LpPool"]) yield return Case(op, 22, [image], [A("kernel_shape", 2, 2), A("dilations", 2, 2)]);
+        yield return Case("MaxUnpool", 22, [F(1, 1, 2, 2), TensorData.FromInt64s([1, 1, 2, 2], [0, 3, 9, 14])], [A("kernel_shape", 2, 2), A("strides", 2, 2)]);
+        foreach (var op in (string[])["Conv", "ConvTranspose"]) yield return Case(op, 22, [image, F(2, 2, 3, 3), F(2)], [A("pads", 1, 1, 1, 1)]);
+        yield return Case("DeformConv", 22, [image, F(3, 2, 2, 2), F(1, 8, 4, 4)], []);
+        yield return Case("GridSample", 22, [image, F(1, 3, 3, 2)], [A("mode", "cubic")]);
+        yield return Case("RNN", 22, [x, F(1, 5, 4), F(1, 5, 5)], [A("hidden_size", 5)]);
+        yield return Case("GRU", 22, [x, F(1, 15, 4), F(1, 15, 5)], [A("hidden_size", 5)]);
+        yield return Case("LSTM", 22, [x, F(1, 20, 4), F(1, 20, 5)], [A("hidden_size", 5)]);
+        yield return Case("NegativeLogLikelihoodLoss", 22, [F(3, 4), TensorData.FromInt64s([3], [0, 3, 1])], []);
+        foreach (var op in (string[])["Flatten", "Identity", "Shape", "Size", "Transpose"]) yield return Case(op, 25, [x], []);
+        yield return Case("Reshape", 25, [x, TensorData.Vector(4, -1)], []);
+        yield return Case("Squeeze", 25, [F(2, 1, 3), TensorData.Vector(1)], []);
+        yield return Case("Unsqueeze", 25, [x, TensorData.Vector(0, 2)], []);
+        foreach (var mode in (string[])["constant", "edge", "reflect", "wrap"]) yield return Case("Pad", 25, [x, TensorData.Vector(0, 1, 1, 0, 0, 2)], [A("mode", mode)], note: " " + mode);
+        yield return Case("ConstantOfShape", 25, [TensorData.Vector(2, 3)], []);
+        yield return Case("Cast", 25, [x], [A("to", (long)ElementType.Float16)]);
+        yield return Case("CastLike", 25, [x, Numbers(5, 2)], []);
+        yield return Case("TopK", 24, [x, TensorData.Vector(2)], [A("axis", 1)], 2);
+        yield return Case("QuantizeLinear", 25, [x, TensorData.Scalar(0.1)], []);
+        yield return Case("DequantizeLinear", 25, [OrtReference.Seeded(ElementType.UInt8, [2, 3], new Random(1)), TensorData.Scalar(0.1)], []);
     }
 
     static TensorData Half(float value) => TensorData.FromNumbers(ElementType.Float16, [], [value]);
