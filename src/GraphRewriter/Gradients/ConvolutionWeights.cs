@@ -101,7 +101,7 @@ static class ConvolutionWeights
     static Value SummedOverSamples(Tape t, Value dy, Value x)
     {
         var product = t.MatMul(t.Reshape(dy, 0, 0, -1), t.TransposeLast(t.Reshape(x, 0, 0, -1)));
-        return t.ReduceSum(product, [0], keepDims: false);
+        return t.SumLeading(product, 1);
     }
 
     /// <summary>The slices of X for all elements of the kernel as channels, and one product per sample, summed.</summary>
