@@ -28,9 +28,8 @@ public sealed class PerSampleNetworkTests
     [MemberData(nameof(Small))]
     public void A_published_network_gives_each_sample_its_own_gradient(string file) => Check(SharedFiles.Require("models", file), SampleStatistics.Frozen);
 
-    [Theory]
+    [Theory(Explicit = true)]
     [MemberData(nameof(Large))]
-    [Trait("Category", "Long")]
     public void A_large_published_network_gives_each_sample_its_own_gradient(string file) => Check(SharedFiles.Require("models", file), SampleStatistics.Frozen);
 
     [Theory]
