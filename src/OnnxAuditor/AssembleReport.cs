@@ -2,6 +2,7 @@ using System.Globalization;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Numerics;
 using OnnxAuditor.Reports;
@@ -27,7 +28,7 @@ static class AssembleReport
     {
         var (model, canonical, shipped) = (audited.File.Model, audited.Canonical, audited.Shipped);
         var coverage = CoverageOf(canonical, shipped);
-        var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough };
+        var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough, CrossChecked = audited.CrossChecked };
         var rules = RuleEngine.Run(context, RuleRegistry.Select(audited.Options.Select, audited.Options.Ignore));
         var verdict = Verdicts.Of(rules.Findings, coverage, shipped);
         return new ModelReport
@@ -84,7 +85,7 @@ static class AssembleReport
                 $"{(audited.Inputs.TryGetValue(v.Name, out var data) ? data.Source : "not fed")}{(SizeWasChosen(bindings.GetValueOrDefault(v.Name), audited.Canonical.Batch) ? "; size by default" : "")}"));
         var weights = options.Weights switch { WeightChoice.Shipped => "shipped", WeightChoice.Reinit => "reinit", _ => "both" };
         return new MeasurementInfo(
-            $"ONNX Runtime {OrtDevice.RuntimeVersion}", options.Device, weights, ProtocolText.InitName(options.Init), options.Seed, options.Batch,
+            options.OnTorch ? $"TorchSharp {TorchLibrary.Version}" : $"ONNX Runtime {OrtDevice.RuntimeVersion}", options.Device, weights, ProtocolText.InitName(options.Init), options.Seed, options.Batch,
             options.Statistics == NormStatistics.Batch ? "batch" : "frozen", run.LossText.Loss, run.LossText.Target, [.. rows], audited.Passes)
         {
             StraightThrough = options.StraightThrough,

@@ -2,6 +2,7 @@ using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
 using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Proxies;
 using OnnxAuditor.Reports;
@@ -64,7 +65,7 @@ static class Audit
     {
         var options = audited.Options;
         var canonical = audited.Canonical!;
-        var settings = new MeasureSettings(new OrtSettings(options.Device, options.Threads), options.Data, options.DataSource, options.Labels, options.Target, options.MaxMemory) { StraightThrough = options.StraightThrough };
+        var settings = new MeasureSettings(new OrtSettings(options.OnTorch ? "cpu" : options.Device, options.Threads), options.Data, options.DataSource, options.Labels, options.Target, options.MaxMemory) { StraightThrough = options.StraightThrough, Torch = options.OnTorch ? new TorchSettings(options.Device, options.Threads) : null };
         using var measure = new Measure(canonical, batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }), settings);
         var plan = new Plan();
         var shipped = RuleProtocol(options);
@@ -80,6 +81,15 @@ static class Audit
             if (audited.Inputs.Count == 0) audited.Inputs = measure.LastInputs;
             audited.Passes.Add(ProtocolText.Of(run) + ProtocolText.Parts(run, measure.LastParts));
             if (run == plan.RunOf(shipped)) audited.Shipped = results[run];
+        }
+        if (options.CrossCheck)
+        {
+            report("comparing engines", 0.9);
+            var protocol = shipped with { Weights = WeightSource.Shipped, Batch = canonical.Batch.Size };
+            var torch = new TorchSettings(options.OnTorch ? options.Device : "cpu", options.Threads);
+            audited.CrossChecked = CrossCheck.Run(audited.File.Model, canonical, new CrossCheckSettings(protocol, settings.Ort, torch, options.Data, options.DataSource, options.Labels, options.Target), cancellation);
+            audited.Passes.Add($"cross-check: values and gradients of {ProtocolText.Of(protocol)} on ONNX Runtime and on Torch");
+            audited.Notes.AddRange(CrossCheckText.Notes(audited.CrossChecked));
         }
         audited.Proxies = [.. wanted.Select(p => ProxySelection.Result(p, options, canonical, protocol => results[plan.RunOf(protocol)]))];
     }
@@ -123,6 +133,9 @@ sealed record Audited(string Path, AuditOptions Options, ModelFile File)
 
     /// <summary>The runs made, in words.</summary>
     public List<string> Passes { get; } = [];
+
+    /// <summary>What holding both engines against each other gave; null where that was not asked for.</summary>
+    public CrossChecked? CrossChecked { get; set; }
 
     /// <summary>What was skipped and why.</summary>
     public List<string> Notes { get; } = [];

@@ -32,6 +32,12 @@ sealed record AuditOptions
     /// <summary>Execution provider: "cpu", "auto", "cuda", "cuda:1" or any provider ONNX Runtime offers.</summary>
     public string Device { get; init; } = "cpu";
 
+    /// <summary>Whether Torch runs the model instead of ONNX Runtime.</summary>
+    public bool OnTorch { get; init; }
+
+    /// <summary>Whether both engines are held against each other.</summary>
+    public bool CrossCheck { get; init; }
+
     /// <summary>Threads of a run; 0 for the physical cores.</summary>
     public int Threads { get; init; }
 

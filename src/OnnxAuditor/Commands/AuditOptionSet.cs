@@ -38,7 +38,7 @@ sealed class AuditOptionSet
     };
 
     readonly Option<string> device = new("--device") { Description = "Where to run: auto (the fastest there is), cpu, cuda, cuda:1 or any provider that ONNX Runtime offers", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
-    readonly Option<string> engine = OptionValues.Choice("--engine", "What runs the model", "auto", ["auto", "ort"]);
+    readonly Option<string> engine = OptionValues.Choice("--engine", "What runs the model", "auto", ["auto", "ort", "torch"]);
     readonly Option<string?> proxies = OptionValues.Of<string>("--proxies", "LIST", "Proxies to compute: ids set apart by commas, 'all' or 'none' [default: those of the profile]", CheckedProxies);
     readonly Option<List<string>> select = OptionValues.List("--select", "RULE", "Rules to run, by id or the beginning of one (TRN, GRD00); may be repeated [default: all of the profile]", RulePrefix);
     readonly Option<List<string>> ignore = OptionValues.List("--ignore", "RULE", "Rules not to run, by id or the beginning of one; may be repeated", RulePrefix);
@@ -55,13 +55,14 @@ sealed class AuditOptionSet
     readonly Option<string> loss = OptionValues.Choice("--loss", "The loss", "auto", Losses.Keys);
     readonly Option<string?> target = OptionValues.Of<string>("--target", "OUTPUT", "The output to attach the loss to [default: all float outputs]", text => text);
     readonly Option<bool> straightThrough = StraightThrough();
+    readonly Option<bool> crossCheck = new("--cross-check") { Description = "Also compare values and gradients of ONNX Runtime with those of libtorch, and the outputs of the file with those of its rewritten form" };
     readonly Option<TimeSpan?> timeBudget = OptionValues.Of<TimeSpan?>("--time-budget", "TIME", "Time that one model may take, such as 60s [default: no limit]", text => OptionValues.Duration(text));
     readonly Option<long?> maxMemory = OptionValues.Of<long?>("--max-memory", "SIZE", "Memory that one model may need, such as 4GiB [default: no limit]", text => OptionValues.Bytes(text));
     readonly Option<long> threads = OptionValues.Of("--threads", "N", "Threads of a run; 0 for as many as there are physical cores", 0L, OptionValues.Integer(0, 1024));
 
     /// <summary>The options, in the order of the help.</summary>
     public IEnumerable<Option> All =>
-        [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, straightThrough, timeBudget, maxMemory, threads];
+        [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, straightThrough, crossCheck, timeBudget, maxMemory, threads];
 
     /// <summary>The options that were given, as words of a command line.</summary>
     public IReadOnlyList<string> Words(ParseResult result) =>
@@ -93,6 +94,8 @@ sealed class AuditOptionSet
             Loss = Losses[result.GetRequiredValue(loss)],
             Target = result.GetValue(target),
             StraightThrough = result.GetValue(straightThrough),
+            OnTorch = result.GetRequiredValue(engine) is "torch",
+            CrossCheck = result.GetValue(crossCheck),
             TimeBudget = result.GetValue(timeBudget),
             MaxMemory = result.GetValue(maxMemory),
         };

@@ -98,6 +98,7 @@ static class DocPages
         RuleCost.Scan => "graph and weights",
         RuleCost.Spectral => "a decomposition of the weights",
         RuleCost.Forward => "a forward pass",
+        RuleCost.CrossCheck => "both engines (`--cross-check`)",
         _ => "a forward and a backward pass",
     };
 

@@ -1,8 +1,9 @@
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
+using OnnxAuditor.Execution;
 using OnnxAuditor.Execution.Ort;
-using OnnxAuditor.Numerics;
+using OnnxAuditor.Execution.Torch;
 
 namespace OnnxAuditor.Measurement;
 
@@ -15,6 +16,9 @@ namespace OnnxAuditor.Measurement;
 /// <param name="MaxMemory">Bytes that a run may need; null for no limit.</param>
 sealed record MeasureSettings(OrtSettings Ort, IReadOnlyDictionary<string, TensorData> Data, string DataSource, TensorData? Labels, string? Target, long? MaxMemory)
 {
+    /// <summary>How Torch runs the model in the place of ONNX Runtime; null where it does not.</summary>
+    public TorchSettings? Torch { get; init; }
+
     /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
     public bool StraightThrough { get; init; }
 }
@@ -34,7 +38,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// </summary>
     const long SplitAbove = 768L << 20;
 
-    ((long, bool, bool, NormStatistics, LossKind, Probes, bool) Key, InstrumentedGraph Graph, OrtExecutor Executor)? session;
+    ((long, bool, bool, NormStatistics, LossKind, Probes, bool) Key, InstrumentedGraph Graph, IExecutor Executor)? session;
     readonly Dictionary<long, (CanonicalModel Model, IReadOnlyList<Layer> Layers)> models = new() { [first.Batch.Size] = (first, FindLayers.In(first)) };
 
     /// <summary>How many passes were made so far, single samples of a fixed batch counted as one pass together.</summary>
@@ -95,7 +99,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// <summary>
     /// The session of a protocol. Samples go through at once where the batch is free and memory allows, else in parts of equal size whose measurements are merged.
     /// </summary>
-    (CanonicalModel Model, long Runs, InstrumentedGraph Graph, OrtExecutor Executor) Prepare(Protocol protocol, bool scaled)
+    (CanonicalModel Model, long Runs, InstrumentedGraph Graph, IExecutor Executor) Prepare(Protocol protocol, bool scaled)
     {
         // Shipped weights are constants: ONNX Runtime re-lays them for its convolutions. Drawn ones are fed, so that a session serves every draw.
         var feed = protocol.Weights != WeightSource.Shipped;
@@ -120,11 +124,13 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             if (settings.MaxMemory is { } limit && needed > limit)
                 throw new ModelException(ModelProblem.Budget, $"A run of {model.Batch.Size} samples would need about {needed >> 20} MiB, more than the {limit >> 20} MiB of --max-memory.");
             Dispose();
-            var executor = new OrtExecutor(graph.Model, settings.Ort);
+            var executor = Executor(graph.Model);
             session = (key, graph, executor);
             return (model, runs, graph, executor);
         }
     }
+
+    IExecutor Executor(Model model) => settings.Torch is { } torch ? new TorchExecutor(model, torch) : new OrtExecutor(model, settings.Ort);
 
     /// <summary>ONNX Runtime has kernels for the standard operators, the classical machine-learning ones and its own; others need a library that is not here.</summary>
     static void RefuseForeignOperators(Graph graph)
@@ -150,34 +156,11 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         foreach (var input in graph.Model.Graph.Inputs)
         {
             if (!inputs.TryGetValue(input.Name, out var data)) continue;
-            feeds[input.Name] = runs > 1 && model.Batch.Axes.TryGetValue(input.Name, out var axis) ? Slice(data.Data, axis, run * model.Batch.Size, model.Batch.Size) : data.Data;
+            feeds[input.Name] = runs > 1 && model.Batch.Axes.TryGetValue(input.Name, out var axis) ? BatchPart.Of(data.Data, axis, run * model.Batch.Size, model.Batch.Size) : data.Data;
         }
         foreach (var (parameter, value) in graph.FedParameters) feeds[value.Name] = weights.TryGetValue(parameter, out var drawn) ? drawn : parameter.Value.Data!;
-        foreach (var term in graph.Loss?.Terms ?? []) if (term.Target is { } target) feeds[target.Name] = Target(term, target, protocol, run);
+        foreach (var term in graph.Loss?.Terms ?? []) if (term.Target is { } target) feeds[target.Name] = MakeTargets.For(term, target, protocol.Seed, run, settings.Labels);
         return feeds;
-    }
-
-    TensorData Target(LossTerm term, Value target, Protocol protocol, int run)
-    {
-        if (target.Shape is not { IsStatic: true } shape) throw new ModelException(ModelProblem.Binding, $"The shape of the loss target of '{term.Output.Name}' is not known: {target.Shape}.");
-        var count = checked((int)shape.ElementCount);
-        if (settings.Labels is { } labels) return Labels(labels, term, target, shape, run);
-        var random = new SeededRandom(protocol.Seed, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"target/{term.Output.Name}/{run}"));
-        var values = new double[count];
-        var classes = term.Kind == LossKind.CrossEntropy ? term.AttachedTo.Shape![term.ClassAxis].Size : 2;
-        for (var i = 0; i < count; i++) values[i] = term.Kind == LossKind.Mse ? random.Normal() : random.Integer(Math.Max(1, classes));
-        return TensorData.FromNumbers(target.Type, shape.ToArray(), values);
-    }
-
-    static TensorData Labels(TensorData labels, LossTerm term, Value target, Shape shape, int run)
-    {
-        var expected = shape.ToArray();
-        var perRun = expected.Length == 0 ? 1 : expected[0];
-        var fits = labels.Dims.Count == expected.Length && (expected.Length == 0 || labels.Dims[0] >= perRun * (run + 1)) && labels.Dims.Skip(1).SequenceEqual(expected.Skip(1));
-        if (!fits) throw new UsageException($"The labels have shape {labels.Shape}; the loss of '{term.Output.Name}' takes {shape}.");
-        if (term.Kind == LossKind.CrossEntropy && !labels.Type.IsInteger) throw new UsageException($"The labels are {labels.Type}; a cross-entropy takes int64 classes.");
-        var part = expected.Length == 0 ? labels : Slice(labels, 0, perRun * run, perRun);
-        return part.Type == target.Type ? part : TensorData.FromNumbers(target.Type, expected, part.ToDoubles());
     }
 
     ModelMeasurement Diagnose(
@@ -189,7 +172,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         var backwardBad = measured.Parameters.Any(p => p.Gradient is { } g && !double.IsFinite(g.Norm)) || measured.Layers.Any(l => l.Gradient is { } g && !double.IsFinite(g.Norm));
         if (!forwardBad && !backwardBad) return measured;
         var finder = FindNonFinite.In(graph);
-        using var executor = new OrtExecutor(finder.Model, settings.Ort);
+        using var executor = Executor(finder.Model);
         for (var r = 0; r < runs; r++)
         {
             var flags = executor.Run(Feeds(model, graph, inputs, protocol, weights, r, runs), [finder.FlagsName], cancellation)[0].ToFloats();
@@ -197,15 +180,6 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             return origin.IsBackward ? measured with { FirstNonFiniteGradient = origin.Node } : measured with { FirstNonFinite = origin.Node };
         }
         return measured;
-    }
-
-    static TensorData Slice(TensorData data, int axis, long start, long length)
-    {
-        var dims = data.Dims.ToArray();
-        if (axis != 0 && dims.Take(axis).Any(d => d != 1)) throw new ModelException(ModelProblem.Binding, "The batch axis is not the outermost one; single samples cannot be cut out.");
-        var inner = dims.Skip(axis + 1).Aggregate(1L, (a, b) => a * b) * data.Type.Bits / 8;
-        dims[axis] = length;
-        return TensorData.FromBytes(data.Type, dims, data.Bytes.Slice(checked((int)(start * inner)), checked((int)(length * inner))));
     }
 
     ModelMeasurement Failed(Protocol protocol, string reason) =>

@@ -14,6 +14,8 @@ enum RuleCost
     Forward,
     /// <summary>A forward and backward pass on the shipped weights.</summary>
     Backward,
+    /// <summary>Both passes on both engines, on request.</summary>
+    CrossCheck,
 }
 
 /// <summary>

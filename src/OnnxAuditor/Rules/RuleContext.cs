@@ -23,6 +23,9 @@ sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasur
     /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
     public bool StraightThrough { get; init; }
 
+    /// <summary>What holding both engines against each other gave; null where that was not asked for.</summary>
+    public CrossChecked? CrossChecked { get; init; }
+
     /// <summary>The graph as read.</summary>
     public ModelView View => field ??= new ModelView(Model.Graph);
 

@@ -66,6 +66,9 @@ static class RuleRegistry
         VanishingGradient.Rule,
         ExplodingGradient.Rule,
         NonFiniteGradient.Rule,
+        AmbiguousGradient.Rule,
+        RewriteChangesOutputs.Rule,
+        EnginesDisagree.Rule,
     ];
 
     /// <summary>The rules by id; two rules of one id throw when the program starts.</summary>

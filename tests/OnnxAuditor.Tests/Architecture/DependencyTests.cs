@@ -27,7 +27,7 @@ public class DependencyTests
         ["OnnxAuditor.Execution"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.Execution.Ort"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Execution", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.Execution.Torch"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Execution", "OnnxAuditor.Numerics"],
-        ["OnnxAuditor.Measurement"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Execution", "OnnxAuditor.Execution.Ort", "OnnxAuditor.Numerics"],
+        ["OnnxAuditor.Measurement"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Execution", "OnnxAuditor.Execution.Ort", "OnnxAuditor.Execution.Torch", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.AuditOptions"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement"],
         ["OnnxAuditor.Proxies"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.AuditOptions", "OnnxAuditor.Numerics", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],
         ["OnnxAuditor.Rules"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.AuditOptions", "OnnxAuditor.Numerics", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],

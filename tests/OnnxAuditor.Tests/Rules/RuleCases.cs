@@ -18,6 +18,10 @@ static class RuleCases
 {
     public static readonly RuleCase[] All =
     [
+        new("GRD015", Severity.Info, () => Checked(gradient: Agreement.Kink), () => Checked()),
+        new("NUM003", Severity.Error, () => Checked(output: Agreement.Differs), () => Checked(output: Agreement.Kink)),
+        new("NUM004", Severity.Error, () => Checked(gradient: Agreement.Differs), () => Checked(gradient: Agreement.Kink)),
+        new("NUM004", Severity.Error, () => Checked(layer: Agreement.Differs), Plain),
         new("ONX001", Severity.Error, () => Healthy().AsRead(new ReadProblem("ONX001", "m.onnx", "is a web page")), Plain),
         new("ONX002", Severity.Warning, () => Healthy().AsRead(new ReadProblem("ONX002", "graph", "the nodes were sorted")), Plain),
         new("ONX003", Severity.Error, () => Healthy().AsRead(new ReadProblem("ONX003", "w", "external data file 'w.bin' is missing")), Plain),
@@ -115,6 +119,18 @@ static class RuleCases
         var net = new Net(opset);
         var x = net.Input("x", -1, 64);
         return net.Output(net.Linear("fc2", net.Op("Relu", [net.Linear("fc1", x, 64, 64)]), 64, 10));
+    }
+
+    /// <summary>A healthy network, and what holding both engines against each other is said to have given.</summary>
+    static RuleContext Checked(Agreement output = Agreement.Agrees, Agreement layer = Agreement.Agrees, Agreement gradient = Agreement.Agrees)
+    {
+        ComparedTensor Tensor(string name, Agreement agreement) => new(name, agreement == Agreement.Agrees ? 1e-6 : 0.01, agreement);
+        return Plain() with
+        {
+            CrossChecked = new CrossChecked(
+                [Tensor("y", output)], null, [Tensor("fc1", layer)], [Tensor("fc1.weight", gradient)], null, layer == Agreement.Differs ? "fc1" : null,
+                gradient == Agreement.Differs ? new DirectionalDerivative(1, 2, 2, 1e-9) : null, null),
+        };
     }
 
     public static RuleContext Plain() => Healthy().Context();

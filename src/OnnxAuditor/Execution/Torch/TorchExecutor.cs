@@ -50,8 +50,14 @@ sealed class TorchExecutor : IExecutor
     public TensorData[] Run(IReadOnlyDictionary<string, TensorData> feeds, IReadOnlyList<string> outputs, CancellationToken cancellation = default)
     {
         var wanted = outputs.Select(Named).ToList();
+        return Values(feeds, wanted, cancellation);
+    }
+
+    /// <summary>Runs the model and returns some values of its main graph.</summary>
+    public TensorData[] Values(IReadOnlyDictionary<string, TensorData> feeds, IReadOnlyList<Value> wanted, CancellationToken cancellation = default)
+    {
         using var pass = Forward(feeds, wanted, [], cancellation);
-        return [.. wanted.Select(v => TorchTensors.Fetch(pass[v], v.Type))];
+        return [.. wanted.Select(v => TorchTensors.Fetch(pass[v], Mine(v).Type))];
     }
 
     /// <summary>Runs the model forward and keeps some values as tensors, connected by autograd to the leaves.</summary>
@@ -85,6 +91,22 @@ sealed class TorchExecutor : IExecutor
         }
 
         Tensor Leaf(Value value, Tensor tensor) => differentiated.Contains(value) ? tensor.detach().requires_grad_() : tensor;
+    }
+
+    /// <summary>Runs the model forward and a scalar of it back by autograd.</summary>
+    /// <param name="feeds">Contents by input name.</param>
+    /// <param name="values">The values of the main graph wanted.</param>
+    /// <param name="of">The float scalar to differentiate.</param>
+    /// <param name="by">Inputs and initializers to differentiate by.</param>
+    /// <param name="cancellation">Ends the run between two nodes of the forward pass.</param>
+    /// <returns>The values, and the gradients: null for one that the scalar does not depend on.</returns>
+    public (TensorData[] Values, TensorData?[] Gradients) Differentiate(
+        IReadOnlyDictionary<string, TensorData> feeds, IReadOnlyList<Value> values, Value of, IReadOnlyList<Value> by, CancellationToken cancellation = default)
+    {
+        using var pass = Forward(feeds, [.. values, of], by, cancellation);
+        using var made = NewDisposeScope();
+        TensorData[] results = [.. values.Select(v => TorchTensors.Fetch(pass[v], Mine(v).Type))];
+        return (results, [.. pass.Gradients(of, by).Zip(by, (g, v) => g is null ? null : TorchTensors.Fetch(g, Mine(v).Type))]);
     }
 
     /// <inheritdoc/>
