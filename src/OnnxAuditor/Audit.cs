@@ -74,6 +74,7 @@ static class Audit
         foreach (var proxy in wanted)
             foreach (var protocol in ProxySelection.Protocols(proxy, options)) plan.Add(protocol);
         var results = new Dictionary<Protocol, ModelMeasurement>();
+        var scoring = new Scoring(wanted, options, canonical, plan);
         foreach (var run in plan.Runs)
         {
             report(ProtocolText.Short(run), 0.1 + 0.8 * results.Count / plan.Runs.Count);
@@ -81,6 +82,7 @@ static class Audit
             if (audited.Inputs.Count == 0) audited.Inputs = measure.LastInputs;
             audited.Passes.Add(ProtocolText.Of(run) + ProtocolText.Parts(run, measure.LastParts));
             if (run == plan.RunOf(shipped)) audited.Shipped = results[run];
+            scoring.After(results);
         }
         if (options.CrossCheck)
         {
@@ -91,7 +93,7 @@ static class Audit
             audited.Passes.Add($"cross-check: values and gradients of {ProtocolText.Of(protocol)} on ONNX Runtime and on Torch");
             audited.Notes.AddRange(CrossCheckText.Notes(audited.CrossChecked));
         }
-        audited.Proxies = [.. wanted.Select(p => ProxySelection.Result(p, options, canonical, protocol => results[plan.RunOf(protocol)]))];
+        audited.Proxies = scoring.Results();
     }
 
     /// <summary>The run that rules look at.</summary>

@@ -89,6 +89,9 @@ sealed record AuditOptions
     /// <summary>The output that the loss is attached to; null for all float outputs.</summary>
     public string? Target { get; init; }
 
+    /// <summary>Mean and width of the size that the proxy reg_swap steers to, in thousands of parameters; null for none.</summary>
+    public (double Mu, double Sigma)? RegSwap { get; init; }
+
     /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
     public bool StraightThrough { get; init; }
 

@@ -35,6 +35,21 @@ public static class SetNormStatistics
     /// </summary>
     public static void Alone(Graph graph) => WriteOut(graph, firstAxis: 2);
 
+    /// <summary>Norms of every kind that keep their input's shape pass their input on.</summary>
+    public static void Skip(Graph graph)
+    {
+        Frozen(graph);
+        foreach (var inner in graph.SelfAndSubgraphs().ToList())
+        {
+            for (var i = 0; i < inner.Nodes.Count; i++)
+            {
+                var node = inner.Nodes[i];
+                if (node.Domain.Length == 0 && node.OpType is "BatchNormalization" or "InstanceNormalization" or "GroupNormalization" or "LayerNormalization" && node.Outputs.Count == 1)
+                    inner.Nodes[i] = new Node("Identity", [node.Inputs[0]], [node.Output], null, "", node.Name) { Origin = node.Origin };
+            }
+        }
+    }
+
     static void WriteOut(Graph graph, int firstAxis)
     {
         Frozen(graph);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using OnnxAuditor.Measurement;
@@ -54,6 +55,7 @@ sealed class AuditOptionSet
     readonly Option<string> normStats = OptionValues.Choice("--norm-stats", "Statistics of BatchNormalization where rules look", "frozen", StatisticsByName.Keys);
     readonly Option<string> loss = OptionValues.Choice("--loss", "The loss", "auto", Losses.Keys);
     readonly Option<string?> target = OptionValues.Of<string>("--target", "OUTPUT", "The output to attach the loss to [default: all float outputs]", text => text);
+    readonly Option<(double Mu, double Sigma)?> regSwap = OptionValues.Of<(double, double)?>("--reg-swap", "MU,SIGMA", "Size that the proxy reg_swap steers to: mean and width, in thousands of parameters", text => MeanAndWidth(text));
     readonly Option<bool> straightThrough = StraightThrough();
     readonly Option<bool> crossCheck = new("--cross-check") { Description = "Also compare values and gradients of ONNX Runtime with those of libtorch, and the outputs of the file with those of its rewritten form" };
     readonly Option<TimeSpan?> timeBudget = OptionValues.Of<TimeSpan?>("--time-budget", "TIME", "Time that one model may take, such as 60s [default: no limit]", text => OptionValues.Duration(text));
@@ -62,7 +64,7 @@ sealed class AuditOptionSet
 
     /// <summary>The options, in the order of the help.</summary>
     public IEnumerable<Option> All =>
-        [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, straightThrough, crossCheck, timeBudget, maxMemory, threads];
+        [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, regSwap, straightThrough, crossCheck, timeBudget, maxMemory, threads];
 
     /// <summary>The options that were given, as words of a command line.</summary>
     public IReadOnlyList<string> Words(ParseResult result) =>
@@ -93,6 +95,7 @@ sealed class AuditOptionSet
             Statistics = StatisticsByName[result.GetRequiredValue(normStats)],
             Loss = Losses[result.GetRequiredValue(loss)],
             Target = result.GetValue(target),
+            RegSwap = result.GetValue(regSwap),
             StraightThrough = result.GetValue(straightThrough),
             OnTorch = result.GetRequiredValue(engine) is "torch",
             CrossCheck = result.GetValue(crossCheck),
@@ -128,6 +131,13 @@ sealed class AuditOptionSet
         foreach (var word in words)
             if (!ProxyRegistry.ById.ContainsKey(word)) throw new UsageException($"there is no proxy '{word}'{Nearest.Suggestion(word, ProxyRegistry.All.Select(p => p.Id))} 'onnx-auditor list proxies' shows them.");
         return words;
+    }
+
+    static (double Mu, double Sigma) MeanAndWidth(string text)
+    {
+        var words = text.Split(',', StringSplitOptions.TrimEntries);
+        return words.Length == 2 && double.TryParse(words[0], NumberStyles.Float, CultureInfo.InvariantCulture, out var mu) && double.TryParse(words[1], NumberStyles.Float, CultureInfo.InvariantCulture, out var sigma)
+            && double.IsFinite(mu) && sigma > 0 && double.IsFinite(sigma) ? (mu, sigma) : throw new UsageException($"'{text}' is no mean and width; 40,40 would be.");
     }
 
     static string RulePrefix(string text) => RuleRegistry.All.Any(r => r.Id.StartsWith(text, StringComparison.OrdinalIgnoreCase))

@@ -19,7 +19,13 @@ static class DrawWeights
         if (protocol.Weights == WeightSource.Shipped) return drawn;
         foreach (var parameter in parameters)
         {
-            var values = protocol.Weights == WeightSource.Constant ? Constant(parameter, protocol) : Initial(parameter, protocol);
+            var values = protocol.Weights switch
+            {
+                WeightSource.Constant => Constant(parameter, protocol),
+                WeightSource.Absolute => Array.ConvertAll(Initial(parameter, protocol) ?? parameter.Value.Data!.ToFloats(), Math.Abs),
+                WeightSource.AbsoluteShipped => Array.ConvertAll(parameter.Value.Data!.ToFloats(), Math.Abs),
+                _ => Initial(parameter, protocol),
+            };
             if (values is not null) drawn[parameter] = TensorData.FromFloats([.. parameter.Value.Shape!.ToArray()], values);
         }
         return drawn;

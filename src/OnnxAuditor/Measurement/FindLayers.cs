@@ -23,8 +23,11 @@ static class FindLayers
         "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "Resize",
     };
 
-    /// <summary>Lists the layers of the main graph, in graph order.</summary>
-    public static IReadOnlyList<Layer> In(CanonicalModel model)
+    /// <summary>Lists the layers of the main graph, in graph order: what depth profiles show.</summary>
+    public static IReadOnlyList<Layer> In(CanonicalModel model) => [.. WithMerges(model).Where(l => l.Kind is not (LayerKind.Pool or LayerKind.Sum))];
+
+    /// <summary>Lists the layers, pools and sums of the main graph, in graph order.</summary>
+    public static IReadOnlyList<Layer> WithMerges(CanonicalModel model)
     {
         var parameters = ParameterPaths(model);
         var channel = new Dictionary<Value, int>();
@@ -66,6 +69,8 @@ static class FindLayers
         "Gemm" => LayerKind.Linear,
         "MatMul" or "Einsum" when node.Inputs.Any(i => i is not null && parameters.Contains(i)) => LayerKind.Linear,
         "LSTM" or "GRU" or "RNN" => LayerKind.Recurrent,
+        "MaxPool" or "AveragePool" or "LpPool" or "GlobalAveragePool" or "GlobalMaxPool" or "GlobalLpPool" => LayerKind.Pool,
+        "Add" or "Sum" when node.Inputs.Count > 1 && node.Inputs.All(i => i is { Data: null } && !parameters.Contains(i)) => LayerKind.Sum,
         _ when Norms.Contains(node.OpType) => LayerKind.Norm,
         _ when Activations.Contains(node.OpType) && node.Input(0) is { } x && !parameters.Contains(x) => LayerKind.Activation,
         _ => null,

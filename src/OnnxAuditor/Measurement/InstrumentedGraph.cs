@@ -4,6 +4,7 @@ using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using GraphRewriter.PerSample;
 using GraphRewriter.Probes;
+using OnnxAuditor.Measurement.Instruments;
 
 namespace OnnxAuditor.Measurement;
 
@@ -36,10 +37,6 @@ enum ProbeKind
     GradientNonZeros,
     /// <summary>A parameter's gradient itself, where it is small or several runs are merged.</summary>
     Gradient,
-    /// <summary>The gradients of single samples by a parameter: [n, …], or of one sample in the parameter's shape.</summary>
-    SampleGradient,
-    /// <summary>The Gram matrix of the gradients of single samples.</summary>
-    SampleGram,
     /// <summary>A model output.</summary>
     Output,
     /// <summary>The loss.</summary>
@@ -92,8 +89,17 @@ sealed class InstrumentedGraph
     /// <summary>Why the samples of a batch cannot be told apart though the protocol needs that; null where they can. The graph then is of no use.</summary>
     public string? SamplesMeet { get; private set; }
 
-    /// <summary>The parameters whose gradients the Gram matrix counts, and why others are not counted.</summary>
-    public (IReadOnlyList<Parameter> Counted, string? Failure) Gram { get; private set; } = ([], null);
+    /// <summary>What instruments show.</summary>
+    public List<(Instrument Instrument, string Key, Value Output)> Shown { get; } = [];
+
+    /// <summary>What instruments keep for their readers.</summary>
+    public Dictionary<Instrument, object?> Kept { get; } = [];
+
+    /// <summary>Instruments that could not be built in, with the reason.</summary>
+    public Dictionary<Instrument, string> Refused { get; } = [];
+
+    /// <summary>Inputs that instruments feed.</summary>
+    public Dictionary<Value, Func<Protocol, TensorData>> Fed { get; } = [];
 
     /// <summary>What the reverse sweep found; null without a loss.</summary>
     public DifferentiationResult? Differentiation { get; private set; }
@@ -122,9 +128,19 @@ sealed class InstrumentedGraph
         var names = new NameScope(graph);
         var outputs = graph.Outputs.ToList();
         if (protocol.NeedsLoss) result.Attach(protocol, target, names);
-        if (protocol.NeedsGradients && result.Loss is not null) result.Differentiate(source, layers, protocol, map, names, straightThrough);
-        if (protocol.Probes.HasFlag(Measurement.Probes.SampleGram) && result.Loss is not null) result.ProbeSamples(source, samples, map, names, straightThrough);
         var tape = new Tape(names) { Prefix = "probe/" };
+        InstrumentSite Site() => new(source, graph, map, layers, names)
+        {
+            Tape = tape,
+            Loss = result.Loss,
+            Differentiation = result.Differentiation,
+            Samples = samples,
+            Merge = merge,
+            Scaled = scaled,
+            StraightThrough = straightThrough,
+        };
+        if (protocol.NeedsGradients && result.Loss is not null) result.Differentiate(source, layers, protocol, map, names, straightThrough, Site());
+        result.BuildIn(protocol.Instruments, Site());
         for (var i = 0; i < layers.Count; i++) result.ProbeLayer(tape, i, map[layers[i].Output], protocol.Probes);
         result.ProbeParameters(tape, source.Parameters, map, protocol.Probes);
         tape.AppendTo(graph);
@@ -132,7 +148,7 @@ sealed class InstrumentedGraph
             if (outputs[i].IsFloat) result.Probes.Add(new Probe(ProbeKind.Output, i, false, outputs[i]));
         if (result.Loss is { } loss) result.Probes.Add(new Probe(ProbeKind.Loss, 0, false, loss.Loss));
         graph.Outputs.Clear();
-        graph.Outputs.AddRange(result.Probes.Select(p => p.Output).Distinct());
+        graph.Outputs.AddRange(result.Probes.Select(p => p.Output).Concat(result.Shown.Select(x => x.Output)).Distinct());
         RemoveDeadCode.Apply(graph);
         if (feedParameters) result.Feed(source.Parameters, map);
         return result;
@@ -152,6 +168,7 @@ sealed class InstrumentedGraph
             return samples;
         }
         if (protocol.Statistics == NormStatistics.Frozen) SetNormStatistics.Frozen(graph);
+        else if (protocol.Statistics == NormStatistics.Skipped) SetNormStatistics.Skip(graph);
         else SetNormStatistics.Batch(graph);
         RemoveDropout.Apply(graph);
         return null;
@@ -172,45 +189,38 @@ sealed class InstrumentedGraph
         }
     }
 
-    void Differentiate(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, Dictionary<Value, Value> map, NameScope names, bool straightThrough)
+    void Differentiate(CanonicalModel source, IReadOnlyList<Layer> layers, Protocol protocol, Dictionary<Value, Value> map, NameScope names, bool straightThrough, InstrumentSite site)
     {
         var targets = new List<Value>();
-        targets.AddRange(source.Parameters.Where(p => p.Trainable).Select(p => map[p.Value]));
+        if (protocol.Probes.HasFlag(Measurement.Probes.ParameterGradients)) targets.AddRange(source.Parameters.Where(p => p.Trainable).Select(p => map[p.Value]));
         if (protocol.Probes.HasFlag(Measurement.Probes.ActivationGradients)) targets.AddRange(layers.Select(l => map[l.Output]));
+        foreach (var instrument in protocol.Instruments) if (instrument.GradientsBy is { } by) targets.AddRange(by(site).Select(v => map[v]));
         Differentiation = GraphRewriter.Gradients.Differentiate.Run(Model.Graph, Loss!.Loss, [.. targets.Distinct()], names, straightThrough);
     }
 
-    /// <summary>
-    /// The Gram matrix, or, where several runs are merged or squares left the range of float32, the gradients it is made of.
-    /// </summary>
-    void ProbeSamples(CanonicalModel source, SampleAxes? samples, Dictionary<Value, Value> map, NameScope names, bool straightThrough)
+    void BuildIn(IReadOnlyList<Instrument> instruments, InstrumentSite site)
     {
-        var chosen = source.Parameters.Where(p => p.Trainable && p.Role is ParameterRole.ConvolutionWeight or ParameterRole.LinearWeight).ToList();
-        Value[] values = [.. chosen.Select(p => map[p.Value])];
-        var isMean = Loss!.Terms.All(t => t.Kind != LossKind.Sum);
-        IReadOnlyDictionary<Value, string> refused = new Dictionary<Value, string>();
-        if (samples is not null && !merge && !scaled)
+        foreach (var instrument in instruments)
         {
-            var gram = PerSampleGradients.Gram(Model.Graph, samples, Loss.Loss, isMean, values, names, straightThrough);
-            if (gram.Matrix is { } matrix) Add(ProbeKind.SampleGram, 0, matrix);
-            refused = gram.Refused;
-            Gram = ([.. chosen.Where(p => gram.Counted.Contains(map[p.Value]))], null);
-        }
-        else
-        {
-            IReadOnlyDictionary<Value, Value> gradients;
-            if (samples is null) gradients = GraphRewriter.Gradients.Differentiate.Run(Model.Graph, Loss.Loss, values, names, straightThrough).Gradients;
-            else
+            if (instrument.Needs.HasFlag(InstrumentNeeds.Loss) && Loss is null)
             {
-                var each = PerSampleGradients.Run(Model.Graph, samples, Loss.Loss, isMean, values, names, straightThrough);
-                (gradients, refused) = (each.Gradients, each.Refused);
+                Refused[instrument] = LossFailure ?? "no loss is attached";
+                continue;
             }
-            for (var i = 0; i < source.Parameters.Count; i++)
-                if (chosen.Contains(source.Parameters[i]) && gradients.TryGetValue(map[source.Parameters[i].Value], out var gradient)) Add(ProbeKind.SampleGradient, i, gradient, ofParameter: true);
-            Gram = ([.. chosen.Where(p => gradients.ContainsKey(map[p.Value]))], null);
+            site.Shown.Clear();
+            site.Kept = null;
+            try
+            {
+                instrument.Emit(site);
+                Kept[instrument] = site.Kept;
+                Shown.AddRange(site.Shown.Select(s => (instrument, s.Key, s.Output)));
+            }
+            catch (ModelException e)
+            {
+                Refused[instrument] = e.Message.TrimEnd('.');
+            }
         }
-        var why = refused.Count > 0 ? string.Join("; ", refused.Values.Distinct(StringComparer.Ordinal)) : null;
-        Gram = (Gram.Counted, Gram.Counted.Count == 0 ? why ?? "no gradient reaches a convolution or linear weight" : why);
+        foreach (var (value, contents) in site.Fed) Fed[value] = contents;
     }
 
     void ProbeLayer(Tape tape, int index, Value x, Probes wanted)

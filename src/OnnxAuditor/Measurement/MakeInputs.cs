@@ -13,6 +13,9 @@ sealed record InputData(TensorData Data, string Source);
 /// <summary>Makes the contents of graph inputs: the user's data, or synthetic ones of the range that the graph expects.</summary>
 static class MakeInputs
 {
+    /// <summary>The factor of the second draw of <see cref="InputLaw.Perturbed"/>.</summary>
+    const double Perturbation = 0.01;
+
     /// <summary>Contents of all inputs of a canonical model.</summary>
     /// <param name="model">The canonical model; its inputs are bound.</param>
     /// <param name="protocol">Law and seed.</param>
@@ -32,14 +35,15 @@ static class MakeInputs
             var batchAxis = model.Batch.Axes.TryGetValue(input.Name, out var axis) ? axis : -1;
             var dims = input.Shape.ToArray();
             if (batchAxis >= 0) dims[batchAxis] = Math.Max(dims[batchAxis], samples);
+            var skipped = batchAxis == 0 ? protocol.Draw * dims[0] : 0;
             inputs[input.Name] = protocol.Input == InputLaw.Auto && given.TryGetValue(input.Name, out var data)
-                ? new InputData(Fit(input, dims, data), givenSource)
+                ? new InputData(Fit(input, dims, data, skipped), givenSource)
                 : Synthetic(input, dims, batchAxis, protocol, consumers);
         }
         return inputs;
     }
 
-    static TensorData Fit(Value input, long[] dims, TensorData data)
+    static TensorData Fit(Value input, long[] dims, TensorData data, long skipped)
     {
         var expected = Shape.Of(dims);
         var fits = data.Dims.Count == dims.Length && (dims.Length == 0 || data.Dims[0] >= dims[0]);
@@ -47,15 +51,18 @@ static class MakeInputs
         if (!fits) throw new UsageException($"The data for input '{input.Name}' have shape {data.Shape}; at least {expected} is needed.");
         if (data.Type != input.Type && !(data.Type.IsFloat && input.Type.IsFloat) && !(data.Type.IsInteger && (input.Type.IsInteger || input.Type.IsFloat)))
             throw new UsageException($"The data for input '{input.Name}' are {data.Type}; the input is {input.Type}.");
+        if (dims.Length > 0 && data.Dims[0] < dims[0] + skipped)
+            throw new ModelException(ModelProblem.Binding, $"The data for input '{input.Name}' hold {data.Dims[0]} samples; another batch needs {dims[0] + skipped}.");
         var count = checked((int)expected.ElementCount);
-        if (data.Type == input.Type) return TensorData.FromBytes(data.Type, dims, data.Bytes[..checked((int)data.Type.ByteCount(count))]);
-        return TensorData.FromNumbers(input.Type, dims, data.ToDoubles().AsSpan(0, count));
+        var first = dims.Length == 0 || skipped == 0 ? 0 : checked((int)(skipped * (count / dims[0])));
+        if (data.Type == input.Type) return TensorData.FromBytes(data.Type, dims, data.Bytes.Slice(checked((int)data.Type.ByteCount(first)), checked((int)data.Type.ByteCount(count))));
+        return TensorData.FromNumbers(input.Type, dims, data.ToDoubles().AsSpan(first, count));
     }
 
     static InputData Synthetic(Value input, long[] dims, int batchAxis, Protocol protocol, Dictionary<Value, List<Node>> consumers)
     {
         var count = checked((int)Shape.Of(dims).ElementCount);
-        var random = new SeededRandom(protocol.Seed, "input/" + input.Name);
+        var random = new SeededRandom(protocol.Seed, "input/" + input.Name + (protocol.Draw > 0 ? string.Create(CultureInfo.InvariantCulture, $"/{protocol.Draw}") : ""));
         if (input.Type.IsFloat) return SyntheticFloat(input, dims, batchAxis, count, protocol, random, consumers);
         if (input.Type == ElementType.Bool) return Numbers(input, dims, count, _ => 1, "all true");
         if (!input.Type.IsInteger) throw new ModelException(ModelProblem.Unsupported, $"The input '{input.Name}' is {input.Type}; give its contents with --data.");
@@ -81,7 +88,22 @@ static class MakeInputs
             for (var i = Math.Max(batchAxis, 0) + (batchAxis >= 0 ? 1 : 0); i < dims.Length; i++) inner *= dims[i];
             return Numbers(input, dims, count, i => (double)(i / inner % samples) / samples, "grey ramp: sample i of N is the constant i / N");
         }
+        if (protocol.Input == InputLaw.Ones) return Numbers(input, dims, count, _ => 1, "all ones");
+        if (protocol.Input == InputLaw.CirclePoint) return Circle(input, dims, batchAxis, count, protocol);
+        if (protocol.Input == InputLaw.Perturbed)
+        {
+            var second = new SeededRandom(protocol.Seed, "perturbation/" + input.Name);
+            return Numbers(input, dims, count, _ => random.Normal() + Perturbation * second.Normal(), "synthetic, N(0, 1) and 0.01 times another N(0, 1)");
+        }
         return Numbers(input, dims, count, _ => random.Normal(), "synthetic, N(0, 1)");
+    }
+
+    /// <summary>The same direction of length 1 for every sample.</summary>
+    static InputData Circle(Value input, long[] dims, int batchAxis, int count, Protocol protocol)
+    {
+        var samples = batchAxis == 0 ? (int)Math.Max(1, dims[0]) : 1;
+        var (point, _) = OrthonormalPair.Of(count / samples, protocol.Seed, input.Name);
+        return Numbers(input, dims, count, i => point[i % point.Length], "a random direction of length 1");
     }
 
     static InputData Numbers(Value input, long[] dims, int count, Func<int, double> at, string source)

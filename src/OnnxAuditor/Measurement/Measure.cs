@@ -38,7 +38,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// </summary>
     const long SplitAbove = 768L << 20;
 
-    ((long, bool, bool, NormStatistics, LossKind, Probes, bool) Key, InstrumentedGraph Graph, IExecutor Executor)? session;
+    ((long, bool, bool, bool, NormStatistics, LossKind, Probes, bool, string) Key, InstrumentedGraph Graph, IExecutor Executor)? session;
     readonly Dictionary<long, (CanonicalModel Model, IReadOnlyList<Layer> Layers)> models = new() { [first.Batch.Size] = (first, FindLayers.In(first)) };
 
     /// <summary>How many passes were made so far, single samples of a fixed batch counted as one pass together.</summary>
@@ -57,7 +57,9 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     {
         try
         {
-            return RunOnce(protocol, scaled: false, cancellation) ?? RunOnce(protocol, scaled: true, cancellation)!;
+            var result = RunOnce(protocol, scaled: false, wide: false, cancellation) ?? RunOnce(protocol, scaled: true, wide: false, cancellation)!;
+            if (!protocol.Wide || !LeftRange(result)) return result;
+            return TorchLibrary.Unavailable is { } reason ? result with { Failure = $"values leave the range of float32, and float64 needs libtorch: {reason}" } : RunOnce(protocol, scaled: false, wide: true, cancellation)!;
         }
         catch (ModelException e) when (e.Problem is ModelProblem.Unsupported or ModelProblem.Binding or ModelProblem.InvalidGraph)
         {
@@ -66,19 +68,25 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     }
 
     /// <summary>One run over all parts of the batch; null where sums of squares left the range of float32 and were not scaled.</summary>
-    ModelMeasurement? RunOnce(Protocol protocol, bool scaled, CancellationToken cancellation)
+    ModelMeasurement? RunOnce(Protocol protocol, bool scaled, bool wide, CancellationToken cancellation)
     {
-        var (model, runs, graph, executor) = Prepare(protocol, scaled);
+        var (model, runs, graph, executor) = Prepare(protocol, scaled, wide);
         var inputs = MakeInputs.For(model, protocol, runs > 1 ? runs * model.Batch.Size : 1, settings.Data, settings.DataSource);
         LastInputs = inputs;
         LastParts = runs;
         var weights = DrawWeights.Under(protocol, model.Parameters);
-        var reader = new ProbeReader(graph, model.Parameters);
+        var reader = new ProbeReader(graph, model.Parameters, protocol.Instruments, model.Batch.Kind == BatchKind.None ? 1 : model.Batch.Size);
         string[] names = [.. graph.Model.Graph.Outputs.Select(o => o.Name)];
-        for (var r = 0; r < runs; r++) reader.Add(names, executor.Run(Feeds(model, graph, inputs, protocol, weights, r, runs), names, cancellation));
+        var labels = new List<long>();
+        for (var r = 0; r < runs; r++)
+        {
+            var feeds = Feeds(model, graph, inputs, protocol, weights, r, runs);
+            if (graph.Loss?.Terms is [{ Kind: LossKind.CrossEntropy, Target: { Shape.Rank: 1 } target }]) labels.AddRange(feeds[target.Name].ToInt64s());
+            reader.Add(names, executor.Run(feeds, names, cancellation));
+        }
         if (!scaled && reader.LeavesRange) return null;
         Passes++;
-        return Diagnose(reader.Result(protocol, runs), model, graph, inputs, protocol, weights, runs, cancellation);
+        return Diagnose(reader.Result(protocol, runs) with { Drawn = weights, Labels = labels.Count > 0 ? labels : null }, model, graph, inputs, protocol, weights, runs, cancellation);
     }
 
     /// <inheritdoc/>
@@ -99,7 +107,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// <summary>
     /// The session of a protocol. Samples go through at once where the batch is free and memory allows, else in parts of equal size whose measurements are merged.
     /// </summary>
-    (CanonicalModel Model, long Runs, InstrumentedGraph Graph, IExecutor Executor) Prepare(Protocol protocol, bool scaled)
+    (CanonicalModel Model, long Runs, InstrumentedGraph Graph, IExecutor Executor) Prepare(Protocol protocol, bool scaled, bool wide)
     {
         // Shipped weights are constants: ONNX Runtime re-lays them for its convolutions. Drawn ones are fed, so that a session serves every draw.
         var feed = protocol.Weights != WeightSource.Shipped;
@@ -108,7 +116,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             var (model, layers) = At(batch);
             RefuseForeignOperators(model.Model.Graph);
             var runs = model.Batch.Kind == BatchKind.None ? 1 : Math.Max(1, (protocol.Batch + model.Batch.Size - 1) / Math.Max(1, model.Batch.Size));
-            var key = (model.Batch.Size, runs > 1, scaled, protocol.Statistics, protocol.Loss, protocol.Probes, feed);
+            var key = (model.Batch.Size, runs > 1, scaled, wide, protocol.Statistics, protocol.Loss, protocol.Probes, feed, string.Join('+', protocol.Instruments.Select(i => i.Name)));
             if (session is { } kept && kept.Key == key) return (model, runs, kept.Graph, kept.Executor);
             var graph = InstrumentedGraph.Build(model, layers, protocol, settings.Target, feed, merge: runs > 1, scaled, settings.StraightThrough);
             if (graph.SamplesMeet is { } objection)
@@ -118,19 +126,26 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
                 batch = 2;
                 continue;
             }
+            if (graph.Model.Graph.Outputs.Count == 0 && graph.Refused.Count > 0) throw new ModelException(ModelProblem.Unsupported, string.Join("; ", graph.Refused.Values.Distinct(StringComparer.Ordinal)));
             if (graph.Model.Graph.Outputs.Count == 0) throw new ModelException(ModelProblem.Unsupported, "No layer, loss or output has a known shape, so there is nothing to measure. --shape may give what is missing.");
             var needed = MemoryEstimate.PeakBytes(graph.Model.Graph);
             if (needed > (settings.MaxMemory ?? SplitAbove) && model.Batch.Kind == BatchKind.Free && batch > 1 && model.Batch.Size == batch) continue;
             if (settings.MaxMemory is { } limit && needed > limit)
                 throw new ModelException(ModelProblem.Budget, $"A run of {model.Batch.Size} samples would need about {needed >> 20} MiB, more than the {limit >> 20} MiB of --max-memory.");
             Dispose();
-            var executor = Executor(graph.Model);
+            var executor = Executor(graph.Model, wide);
             session = (key, graph, executor);
             return (model, runs, graph, executor);
         }
     }
 
-    IExecutor Executor(Model model) => settings.Torch is { } torch ? new TorchExecutor(model, torch) : new OrtExecutor(model, settings.Ort);
+    IExecutor Executor(Model model, bool wide = false) =>
+        wide ? new TorchExecutor(model, (settings.Torch ?? new TorchSettings("cpu", settings.Ort.Threads)) with { Float64 = true })
+        : settings.Torch is { } torch ? new TorchExecutor(model, torch) : new OrtExecutor(model, settings.Ort);
+
+    /// <summary>Whether a result is not finite somewhere.</summary>
+    static bool LeftRange(ModelMeasurement result) =>
+        result.FirstNonFinite is not null || result.FirstNonFiniteGradient is not null || result.Readings.Values.Any(r => r.Value is double[] values && Array.Exists(values, v => !double.IsFinite(v)));
 
     /// <summary>ONNX Runtime has kernels for the standard operators, the classical machine-learning ones and its own; others need a library that is not here.</summary>
     static void RefuseForeignOperators(Graph graph)
@@ -159,7 +174,8 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             feeds[input.Name] = runs > 1 && model.Batch.Axes.TryGetValue(input.Name, out var axis) ? BatchPart.Of(data.Data, axis, run * model.Batch.Size, model.Batch.Size) : data.Data;
         }
         foreach (var (parameter, value) in graph.FedParameters) feeds[value.Name] = weights.TryGetValue(parameter, out var drawn) ? drawn : parameter.Value.Data!;
-        foreach (var term in graph.Loss?.Terms ?? []) if (term.Target is { } target) feeds[target.Name] = MakeTargets.For(term, target, protocol.Seed, run, settings.Labels);
+        foreach (var (value, contents) in graph.Fed) feeds[value.Name] = contents(protocol);
+        foreach (var term in graph.Loss?.Terms ?? []) if (term.Target is { } target) feeds[target.Name] = MakeTargets.For(term, target, protocol.Seed, run + protocol.Draw * (int)runs, settings.Labels);
         return feeds;
     }
 

@@ -1,6 +1,7 @@
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
+using OnnxAuditor.Measurement.Instruments;
 
 namespace OnnxAuditor.Measurement;
 
@@ -26,6 +27,10 @@ enum LayerKind
     Norm,
     /// <summary>Elementwise activation.</summary>
     Activation,
+    /// <summary>Pooling, windowed or global. No layer of depth profiles; some proxies count it.</summary>
+    Pool,
+    /// <summary>The sum of two computed tensors, as at the end of a residual block. No layer of depth profiles; some proxies count it.</summary>
+    Sum,
 }
 
 /// <summary>What one instrumented run measured.</summary>
@@ -51,16 +56,22 @@ sealed record ModelMeasurement(
     string? FirstNonFiniteGradient,
     string? Failure)
 {
-    /// <summary>The products of the gradients of single samples; null where they were not asked for.</summary>
-    public SampleGram? Gram { get; init; }
-}
+    /// <summary>What instruments read, or why they read nothing.</summary>
+    public IReadOnlyDictionary<Instrument, (object? Value, string? Failure)> Readings { get; init; } = new Dictionary<Instrument, (object?, string?)>();
 
-/// <summary>The Gram matrix of the gradients gᵢ of single samples by convolution and linear weights.</summary>
-/// <param name="Samples">The number n of samples.</param>
-/// <param name="Matrix">⟨gᵢ, gⱼ⟩, row-major [n, n]; null where there is none.</param>
-/// <param name="Counted">The parameters counted.</param>
-/// <param name="Failure">Why there is no matrix, or why parameters are not counted; null where all are.</param>
-sealed record SampleGram(int Samples, double[]? Matrix, IReadOnlyList<Parameter> Counted, string? Failure);
+    /// <summary>The parameters' contents that differ from the shipped ones.</summary>
+    public IReadOnlyDictionary<Parameter, TensorData> Drawn { get; init; } = new Dictionary<Parameter, TensorData>();
+
+    /// <summary>The class of each sample that the cross-entropy compared with; null for other losses, and where a sample has several classes.</summary>
+    public IReadOnlyList<long>? Labels { get; init; }
+
+    /// <summary>What an instrument read.</summary>
+    public Reading<T> Read<T>(Instrument<T> instrument) where T : class =>
+        Readings.TryGetValue(instrument, out var reading) ? new Reading<T>((T?)reading.Value, reading.Failure) : new Reading<T>(null, Failure ?? $"{instrument.Name}: not measured");
+
+    /// <summary>A parameter's contents in this run.</summary>
+    public TensorData Contents(Parameter parameter) => Drawn.TryGetValue(parameter, out var drawn) ? drawn : parameter.Value.Data!;
+}
 
 /// <summary>The loss in words.</summary>
 /// <param name="Loss">The loss and its targets, or why there is none.</param>

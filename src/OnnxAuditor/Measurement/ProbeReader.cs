@@ -1,6 +1,7 @@
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
+using OnnxAuditor.Measurement.Instruments;
 
 namespace OnnxAuditor.Measurement;
 
@@ -8,12 +9,12 @@ namespace OnnxAuditor.Measurement;
 /// Reads the probes of one run, or merges those of several runs over parts of a batch into what one run over all of it would have given:
 /// means and second moments by the pairwise formula of Chan, Golub and LeVeque (1979), gradients by averaging. Sums are in double.
 /// </summary>
-sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> parameters)
+sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> parameters, IReadOnlyList<Instrument> instruments, long batch)
 {
     readonly Dictionary<(ProbeKind, int, bool), double[]> sums = [];
     readonly Dictionary<int, ChannelSums> covariances = [];
     readonly Dictionary<int, List<TensorData>> outputs = [];
-    readonly GramSums gram = new();
+    readonly Dictionary<Instrument, InstrumentOutputs> taken = instruments.ToDictionary(i => i, i => new InstrumentOutputs(graph, parameters, batch, graph.Kept.GetValueOrDefault(i)));
     int runs;
 
     /// <summary>Takes in the outputs of one run.</summary>
@@ -30,13 +31,12 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
                 outputs.TryAdd(index, []);
                 outputs[index].Add(data);
             }
-            else if (kind == ProbeKind.SampleGram) gram.Take(data.ToDoubles());
-            else if (kind == ProbeKind.SampleGradient) gram.Take(data, parameters[index]);
             else if (kind is ProbeKind.Covariance or ProbeKind.Scatter) MergeCovariance(kind, index, data.ToDoubles(), read[(ProbeKind.ChannelMean, index, false)].ToDoubles(), ScaleOf(read, ProbeKind.Scale, index, false));
             else if (kind is ProbeKind.Sums or ProbeKind.GradientSums) Merge((kind, index, ofParameter), Unscaled(data.ToDoubles(), ScaleOf(read, kind == ProbeKind.Sums ? ProbeKind.Scale : ProbeKind.GradientScale, index, ofParameter)));
             else if (kind is ProbeKind.NonZeros or ProbeKind.GradientNonZeros) Merge((kind, index, ofParameter), [data.ToDoubles().Sum()]);
             else if (kind is not (ProbeKind.ChannelMean or ProbeKind.Scale or ProbeKind.GradientScale)) Merge((kind, index, ofParameter), data.ToDoubles());
         }
+        foreach (var (instrument, outputsOf) in taken) outputsOf.Add(graph.Shown.Where(s => s.Instrument == instrument).Select(s => (s.Key, byName[s.Output.Name])));
     }
 
     /// <summary>
@@ -47,7 +47,7 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
     {
         get
         {
-            if (gram.LeavesRange) return true;
+            if (taken.Any(s => !graph.Refused.ContainsKey(s.Key) && s.Key.LeavesRange?.Invoke(s.Value) == true)) return true;
             foreach (var ((kind, index, ofParameter), values) in sums)
             {
                 if (kind is not (ProbeKind.Sums or ProbeKind.GradientSums) || values[^1] is >= 1e-24 and <= float.MaxValue) continue;
@@ -71,8 +71,21 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         return new ModelMeasurement(protocol, [.. layers], [.. measured], [.. shown], loss, LossWords(), coverage, null, null,
             runs == expectedRuns ? null : $"only {runs} of {expectedRuns} runs were made")
         {
-            Gram = protocol.Probes.HasFlag(Probes.SampleGram) ? gram.Result(graph) : null,
+            Readings = taken.ToDictionary(s => s.Key, s => ReadingOf(s.Key, s.Value)),
         };
+    }
+
+    (object? Value, string? Failure) ReadingOf(Instrument instrument, InstrumentOutputs given)
+    {
+        if (graph.Refused.TryGetValue(instrument, out var reason)) return (null, reason);
+        try
+        {
+            return (instrument.Reading(given), null);
+        }
+        catch (ModelException e)
+        {
+            return (null, e.Message.TrimEnd('.'));
+        }
     }
 
     LossText LossWords()

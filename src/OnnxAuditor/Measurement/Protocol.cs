@@ -1,4 +1,5 @@
 using GraphRewriter.Gradients;
+using OnnxAuditor.Measurement.Instruments;
 
 namespace OnnxAuditor.Measurement;
 
@@ -11,6 +12,10 @@ enum WeightSource
     Reinitialized,
     /// <summary>Every weight and norm scale a constant, every bias zero.</summary>
     Constant,
+    /// <summary>Drawn anew, then every entry replaced by its absolute value.</summary>
+    Absolute,
+    /// <summary>The absolute values of the file's own.</summary>
+    AbsoluteShipped,
 }
 
 /// <summary>Initialisation laws.</summary>
@@ -37,6 +42,8 @@ enum NormStatistics
     Batch,
     /// <summary>Each sample's own, as in training with a batch of one.</summary>
     Alone,
+    /// <summary>None: the normalisation is the identity.</summary>
+    Skipped,
 }
 
 /// <summary>What is fed.</summary>
@@ -48,6 +55,12 @@ enum InputLaw
     Normal,
     /// <summary>Sample i of N is the constant i / N (the data-free input of the epsilon proxy).</summary>
     GreyRamp,
+    /// <summary>N(0, 1) with a second N(0, 1) draw times 0.01 added.</summary>
+    Perturbed,
+    /// <summary>All ones.</summary>
+    Ones,
+    /// <summary>One direction of length 1 for all samples: the point of the unit circle of <see cref="OutputCurve"/>.</summary>
+    CirclePoint,
 }
 
 /// <summary>What the user's options say about every run.</summary>
@@ -55,7 +68,17 @@ enum InputLaw
 /// <param name="Seed">The seed.</param>
 /// <param name="Init">The initialisation law of re-initialised weights.</param>
 /// <param name="Loss">The loss.</param>
-sealed record ProtocolOptions(long Batch, long Seed, Initialization Init, LossKind Loss);
+sealed record ProtocolOptions(long Batch, long Seed, Initialization Init, LossKind Loss)
+{
+    /// <summary>Whether proxies of the architecture, too, are computed on the shipped weights.</summary>
+    public bool Shipped { get; init; }
+
+    /// <summary>Whether the user gave data.</summary>
+    public bool HasData { get; init; }
+
+    /// <summary>Mean and width of the size that reg_swap steers to, in thousands of parameters; null where the user gave none.</summary>
+    public (double Mu, double Sigma)? RegSwap { get; init; }
+}
 
 /// <summary>The conditions of one instrumented run; runs of equal conditions are one run.</summary>
 /// <param name="Weights">Where the weights come from.</param>
@@ -75,14 +98,26 @@ sealed record Protocol(WeightSource Weights, NormStatistics Statistics, InputLaw
     /// <summary>The loss, where a probe needs gradients.</summary>
     public LossKind Loss { get; init; } = LossKind.Auto;
 
-    /// <summary>Whether a probe needs the batch's backward pass.</summary>
-    public bool NeedsGradients => (Probes & (Probes.ParameterGradients | Probes.ActivationGradients)) != Probes.None;
+    /// <summary>Which batch of inputs and targets: 0 for the first, 1 for a second one, and so on.</summary>
+    public int Draw { get; init; }
 
-    /// <summary>Whether a probe needs the loss.</summary>
-    public bool NeedsLoss => NeedsGradients || Probes.HasFlag(Probes.SampleGram);
+    /// <summary>Whether values may leave the range of float32; a run that did is made again in float64 on Torch.</summary>
+    public bool Wide { get; init; }
+
+    /// <summary>The instruments; their union over those who ask.</summary>
+    public IReadOnlyList<Instrument> Instruments { get; init; } = NoInstruments;
+
+    /// <summary>The one empty list of instruments, so that protocols without any are equal.</summary>
+    public static IReadOnlyList<Instrument> NoInstruments { get; } = [];
+
+    /// <summary>Whether the batch's backward pass is needed.</summary>
+    public bool NeedsGradients => (Probes & (Probes.ParameterGradients | Probes.ActivationGradients)) != Probes.None || Instruments.Any(i => i.GradientsBy is not null);
+
+    /// <summary>Whether the loss is needed.</summary>
+    public bool NeedsLoss => NeedsGradients || Instruments.Any(i => i.Needs.HasFlag(InstrumentNeeds.Loss));
 
     /// <summary>Whether samples must not meet on their way.</summary>
-    public bool KeepsSamplesApart => Statistics == NormStatistics.Alone || Probes.HasFlag(Probes.SampleGram);
+    public bool KeepsSamplesApart => Statistics == NormStatistics.Alone || Instruments.Any(i => i.Needs.HasFlag(InstrumentNeeds.SamplesApart));
 }
 
 /// <summary>What a run measures.</summary>
@@ -101,6 +136,4 @@ enum Probes
     ActivationGradients = 8,
     /// <summary>The outputs themselves.</summary>
     Outputs = 16,
-    /// <summary>The Gram matrix of the gradients of single samples by convolution and linear weights; not with the batch's statistics, in which samples meet.</summary>
-    SampleGram = 32,
 }

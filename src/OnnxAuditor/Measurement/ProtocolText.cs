@@ -7,7 +7,7 @@ static class ProtocolText
 {
     /// <summary>All conditions, for the report.</summary>
     public static string Of(Protocol p) => string.Create(CultureInfo.InvariantCulture,
-        $"{Weights(p)}, {Statistics(p)}, {Input(p)}, batch {p.Batch}, seed {p.Seed}, {(p.NeedsLoss ? "forward and backward" : "forward")}");
+        $"{Weights(p)}, {Statistics(p)}, {Input(p)}, {(p.Draw > 0 ? "another batch of" : "batch")} {p.Batch}, seed {p.Seed}, {(p.NeedsLoss ? "forward and backward" : "forward")}");
 
     /// <summary>In how many parts the batch went through, and what that means for batch statistics; empty for one.</summary>
     public static string Parts(Protocol p, long parts) => parts <= 1 ? "" : string.Create(CultureInfo.InvariantCulture,
@@ -20,6 +20,7 @@ static class ProtocolText
     {
         NormStatistics.Batch => "batch statistics",
         NormStatistics.Alone => "each sample's own statistics",
+        NormStatistics.Skipped => "norms left out",
         _ => "frozen statistics",
     };
 
@@ -27,6 +28,8 @@ static class ProtocolText
     {
         WeightSource.Shipped => "shipped weights",
         WeightSource.Reinitialized => $"re-initialised weights ({InitName(p.Init)})",
+        WeightSource.Absolute => $"absolute values of re-initialised weights ({InitName(p.Init)})",
+        WeightSource.AbsoluteShipped => "absolute values of the shipped weights",
         _ => string.Create(CultureInfo.InvariantCulture, $"all weights {p.ConstantWeight:0.#######}"),
     };
 
@@ -34,7 +37,10 @@ static class ProtocolText
     {
         InputLaw.Auto => "the inputs listed",
         InputLaw.Normal => "synthetic inputs",
-        _ => "grey-ramp inputs",
+        InputLaw.GreyRamp => "grey-ramp inputs",
+        InputLaw.Perturbed => "perturbed synthetic inputs",
+        InputLaw.CirclePoint => "a point of the unit circle",
+        _ => "inputs of ones",
     };
 
     /// <summary>An initialisation law as <c>--init</c> names it.</summary>

@@ -1,5 +1,6 @@
 using MathNet.Numerics.LinearAlgebra;
 using OnnxAuditor.Measurement;
+using OnnxAuditor.Measurement.Instruments;
 
 namespace OnnxAuditor.Proxies;
 
@@ -11,7 +12,7 @@ static class GradAlign
     /// <summary>The proxy.</summary>
     internal static readonly Proxy Proxy = new(
         "gradalign", "GradAlign", HigherIsBetter: true, ProxyCost.PerSample,
-        o => [new Protocol(WeightSource.Reinitialized, NormStatistics.Alone, InputLaw.Auto, o.Batch, o.Seed, Probes.SampleGram) { Init = o.Init, Loss = o.Loss }],
+        o => [new Protocol(WeightSource.Reinitialized, NormStatistics.Alone, InputLaw.Auto, o.Batch, o.Seed, Probes.None) { Init = o.Init, Loss = o.Loss, Instruments = [SampleGrams.OfLoss] }],
         x => Score(x.Runs[0]),
         new ProxyText(
             Summary: "The log-determinant of the cosines between the gradients of single samples: how many different directions the samples of a batch ask the weights to go.",
@@ -28,13 +29,14 @@ static class GradAlign
                 says that conflict slows convergence; whether a large determinant is then good or bad it does not say where we could read it. The sign was chosen on NAS-Bench-201: over 600
                 architectures, 24 CIFAR-10 images with their labels, higher ranks better (Spearman +0.72, Kendall +0.53), less conflict too (+0.55, +0.41), while the mean alignment
                 ranks the other way (-0.33, -0.23).
-                """));
+                """))
+    { InStandardProfile = true };
 
     static Score Score(ModelMeasurement run)
     {
-        if (run.Gram is not { Matrix: { } gram } measured) return Proxies.Score.NotAvailable(run.Gram?.Failure ?? "no gradients of single samples were measured");
-        if (measured.Failure is { } partly) return Proxies.Score.NotAvailable(partly);
-        var n = measured.Samples;
+        var (measured, failure) = run.Read(SampleGrams.OfLoss);
+        if (measured is null || measured.Uncounted is not null) return Proxies.Score.NotAvailable(failure ?? measured!.Uncounted!);
+        var (gram, n) = (measured.Matrix, measured.Samples);
         if (n < 2) return Proxies.Score.NotAvailable("a single sample has nothing to agree with");
         var cosines = Cosines(gram, n);
         var alive = Enumerable.Range(0, n).Where(i => cosines[i, i] > 0).ToList();

@@ -24,7 +24,8 @@ static class InTrain
                 """,
             ForTrainedModels: "On shipped weights the score describes the trained state and is not comparable with values on re-initialised weights; the report says which was used.",
             WhenNotToUse: "The score grows with depth, width and the number of parameter tensors; compare it with the parameter count beside it. It does not see the scale of weights. Models without convolution or linear layers have no value.",
-            Source: "InTrain, CVPR 2026, arXiv 2606.18676. Which tensors count as layers, centring, the treatment of dead layers and one-element tensors are not specified there; the choices here reproduce its NAS-Bench-201 figures (Kendall 0.67, Spearman 0.84 to 0.86)."));
+            Source: "InTrain, CVPR 2026, arXiv 2606.18676. Which tensors count as layers, centring, the treatment of dead layers and one-element tensors are not specified there; the choices here reproduce its NAS-Bench-201 figures (Kendall 0.67, Spearman 0.84 to 0.86)."))
+    { InStandardProfile = true };
 
     static Score Score(ModelMeasurement run)
     {

@@ -30,12 +30,17 @@ sealed record Proxy(
     string Id, string Title, bool HigherIsBetter, ProxyCost Cost,
     Func<ProtocolOptions, IReadOnlyList<Protocol>> Runs,
     Func<ProxyInputs, Score> Score,
-    ProxyText Text);
+    ProxyText Text)
+{
+    /// <summary>Whether the standard profile computes it.</summary>
+    public bool InStandardProfile { get; init; }
+}
 
 /// <summary>What a proxy computes its score from.</summary>
 /// <param name="Model">The canonical model.</param>
 /// <param name="Runs">The measurements of the runs it asked for, in their order; none of them failed.</param>
-sealed record ProxyInputs(CanonicalModel Model, IReadOnlyList<ModelMeasurement> Runs);
+/// <param name="Options">What the user's options say.</param>
+sealed record ProxyInputs(CanonicalModel Model, IReadOnlyList<ModelMeasurement> Runs, ProtocolOptions Options);
 
 /// <summary>A score or the reason why there is none.</summary>
 /// <param name="Value">The score; null where not available.</param>
@@ -45,6 +50,9 @@ sealed record Score(double? Value, string? Reason, IReadOnlyDictionary<string, d
 {
     /// <summary>No value, with the reason.</summary>
     public static Score NotAvailable(string reason) => new(null, reason, new Dictionary<string, double>(StringComparer.Ordinal));
+
+    /// <summary>No value, with the reason and the parts that there are.</summary>
+    public static Score NotAvailable(string reason, params (string Name, double Value)[] components) => new(null, reason, Of(0, components).Components);
 
     /// <summary>A value; one that is not finite becomes a reason.</summary>
     public static Score Of(double value, params (string Name, double Value)[] components)

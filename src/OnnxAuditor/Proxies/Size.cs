@@ -13,7 +13,8 @@ static class Size
             Definition: "Elements of all trainable parameters of the canonical model; running statistics and front-end tables are not counted.",
             ForTrainedModels: "The same as for a new model.",
             WhenNotToUse: "It says nothing of how the parameters are used. Many published proxies rank no better than it.",
-            Source: "Baseline of Abdelfattah et al. 2021 and of every later comparison; Spearman 0.75 on NAS-Bench-201 with CIFAR-10 accuracy."));
+            Source: "Baseline of Abdelfattah et al. 2021 and of every later comparison; Spearman 0.75 on NAS-Bench-201 with CIFAR-10 accuracy."))
+    { InStandardProfile = true };
 
     /// <summary>The number of multiply-accumulate operations of one sample.</summary>
     internal static readonly Proxy Macs = new(
@@ -23,5 +24,6 @@ static class Size
             Definition: "Summed over convolutions, matrix products, recurrent layers and Einsum from the bound shapes, divided by the batch; elementwise operators are not counted.",
             ForTrainedModels: "The same as for a new model.",
             WhenNotToUse: "It depends on the bound input size; compare at one size.",
-            Source: "Baseline of every published comparison (half of what is often called FLOPs)."));
+            Source: "Baseline of every published comparison (half of what is often called FLOPs)."))
+    { InStandardProfile = true };
 }

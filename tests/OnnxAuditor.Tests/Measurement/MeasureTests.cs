@@ -3,6 +3,7 @@ using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
 using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
+using OnnxAuditor.Measurement.Instruments;
 using Xunit;
 
 namespace OnnxAuditor.Tests.Measurement;
@@ -56,7 +57,7 @@ public sealed class MeasureTests
     [InlineData(true)]
     public void The_Gram_matrix_of_a_whole_batch_is_that_of_its_parts_and_of_single_samples(bool alone)
     {
-        var protocol = Shipped with { Statistics = alone ? NormStatistics.Alone : NormStatistics.Frozen, Probes = Probes.SampleGram };
+        var protocol = Shipped with { Statistics = alone ? NormStatistics.Alone : NormStatistics.Frozen, Probes = Probes.None, Instruments = [SampleGrams.OfLoss] };
         var whole = GramOf(protocol, null, out var one);
         var parts = GramOf(protocol, 6L << 20, out var several);
         var single = GramOf(protocol, 3L << 19, out var eight);
@@ -86,9 +87,9 @@ public sealed class MeasureTests
             output y
             """);
         CanonicalModel At(long batch) => Canonicalizer.Run(model, new CanonicalOptions { Batch = batch });
-        var protocol = Shipped with { Batch = 4, Probes = Probes.SampleGram };
+        var protocol = Shipped with { Batch = 4, Probes = Probes.None, Instruments = [SampleGrams.OfLoss] };
         using var measure = new Measure(At(4), At, new MeasureSettings(new OrtSettings(Threads: 1), new Dictionary<string, TensorData>(StringComparer.Ordinal), "", null, null, null));
-        var gram = measure.Run(protocol, TestContext.Current.CancellationToken).Gram;
+        var gram = measure.Run(protocol, TestContext.Current.CancellationToken).Read(SampleGrams.OfLoss).Value;
         Assert.Equal(4, measure.LastParts);
         Assert.Equal((4, 16), (gram!.Samples, gram.Matrix!.Length));
         Assert.All(Enumerable.Range(0, 4), i => Assert.True(gram.Matrix[i * 5] > 0));
@@ -103,9 +104,11 @@ public sealed class MeasureTests
         var result = measure.Run(protocol, TestContext.Current.CancellationToken);
         Assert.Null(result.Failure);
         parts = measure.LastParts;
-        Assert.Null(result.Gram!.Failure);
-        Assert.Equal(10, result.Gram.Counted.Count);
-        return result.Gram.Matrix!;
+        var (gram, failure) = result.Read(SampleGrams.OfLoss);
+        Assert.Null(failure);
+        Assert.Null(gram!.Uncounted);
+        Assert.Equal(10, gram.Counted.Count);
+        return gram.Matrix;
     }
 
     [Fact]

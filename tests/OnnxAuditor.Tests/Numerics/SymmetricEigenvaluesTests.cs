@@ -1,0 +1,61 @@
+using MathNet.Numerics.LinearAlgebra;
+using OnnxAuditor.Numerics;
+using Xunit;
+
+namespace OnnxAuditor.Tests.Numerics;
+
+/// <summary>Eigenvalues against MathNet's decomposition and known spectra.</summary>
+public sealed class SymmetricEigenvaluesTests
+{
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 2)]
+    [InlineData(3, 1)]
+    [InlineData(17, 17)]
+    [InlineData(40, 7)]
+    [InlineData(130, 130)]
+    [InlineData(200, 3)]
+    public void They_are_those_of_the_full_decomposition(int n, int rank)
+    {
+        var random = new SeededRandom(n, "matrix");
+        var factor = Matrix<double>.Build.Dense(n, rank, (_, _) => random.Normal());
+        var matrix = factor * factor.Transpose();
+        var expected = matrix.Evd(Symmetricity.Symmetric).EigenValues.Select(e => e.Real).Order().ToArray();
+        var actual = SymmetricEigenvalues.Of(matrix.ToRowMajorArray(), n);
+        for (var i = 0; i < n; i++) Assert.Equal(expected[i], actual[i], 1e-11 * expected[^1]);
+    }
+
+    [Fact]
+    public void Of_a_second_difference_matrix_they_are_the_known_cosines()
+    {
+        const int n = 50;
+        var matrix = new double[n * n];
+        for (var i = 0; i < n; i++)
+        {
+            matrix[i * n + i] = 2;
+            if (i > 0) matrix[i * n + i - 1] = matrix[(i - 1) * n + i] = -1;
+        }
+        var actual = SymmetricEigenvalues.Of(matrix, n);
+        for (var k = 0; k < n; k++) Assert.Equal(2 - 2 * Math.Cos(Math.PI * (k + 1) / (n + 1)), actual[k], 1e-12);
+    }
+
+    [Theory]
+    [InlineData(1e-150)]
+    [InlineData(1e150)]
+    public void Scale_does_not_matter(double scale)
+    {
+        double[] matrix = [4, 1, 0.5, 1, 3, 0.25, 0.5, 0.25, 1];
+        var plain = SymmetricEigenvalues.Of([.. matrix], 3);
+        var scaled = SymmetricEigenvalues.Of([.. matrix.Select(m => m * scale)], 3);
+        for (var i = 0; i < 3; i++) Assert.Equal(plain[i], scaled[i] / scale, 1e-12);
+    }
+
+    [Fact]
+    public void Zero_and_identity_are_themselves_and_a_NaN_is_refused()
+    {
+        Assert.All(SymmetricEigenvalues.Of(new double[16], 4), e => Assert.Equal(0, e));
+        Assert.All(SymmetricEigenvalues.Of([1, 0, 0, 0, 1, 0, 0, 0, 1], 3), e => Assert.Equal(1, e));
+        Assert.Throws<ArithmeticException>(() => SymmetricEigenvalues.Of([double.NaN], 1));
+        Assert.Empty(SymmetricEigenvalues.Of([], 0));
+    }
+}
