@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Bench;
+using Bench.NasBench;
 
 return new RootCommand("Measures what the program costs. Every figure is relative to another of the same run, taken in turns.")
 {
@@ -10,4 +11,5 @@ return new RootCommand("Measures what the program costs. Every figure is relativ
     PerSampleVerb.Create(),
     EagerVerb.Create(),
     MemoryVerb.Create(),
+    NasVerb.Create(),
 }.Parse(args).Invoke();

@@ -96,9 +96,18 @@ sealed class ParameterFinder
         Add(node, input, role, roots);
     }
 
-    /// <summary>An InstanceNormalization that a converter used to spell another normalisation has constants 1 and 0 where its scale and shift should be.</summary>
-    bool IsPlaceholder(Node node, int input, IReadOnlyList<Value> roots) =>
-        node.Is("InstanceNormalization") && roots.All(r => fromConstantNodes.Contains(r) && IsFilledWith(r, input == 1 ? 1 : 0));
+    /// <summary>
+    /// An InstanceNormalization that a converter used to spell another normalisation has constants 1 and 0 where its scale and shift should be; so has a
+    /// BatchNormalization that an exporter wrote for one without them, in both places.
+    /// </summary>
+    bool IsPlaceholder(Node node, int input, IReadOnlyList<Value> roots) => node.OpType switch
+    {
+        "InstanceNormalization" => IsConstantNode(roots, input == 1 ? 1 : 0),
+        "BatchNormalization" => IsConstantNode(WeightRoots(node.Inputs[1]!), 1) && IsConstantNode(WeightRoots(node.Inputs[2]!), 0),
+        _ => false,
+    };
+
+    bool IsConstantNode(IReadOnlyList<Value> roots, float number) => roots.Count > 0 && roots.All(r => fromConstantNodes.Contains(r) && IsFilledWith(r, number));
 
     /// <summary>A table of float rows looked up by integers.</summary>
     void InspectTable(Node node)

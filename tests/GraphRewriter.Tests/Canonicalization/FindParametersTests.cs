@@ -169,4 +169,24 @@ public class FindParametersTests
         Assert.Equal(["v LinearWeight", "g LinearWeight"], canonical.Roles());
         Assert.Equal("ReduceL2 Div Mul Gemm", canonical.Operators());
     }
+    [Fact]
+    public void Ones_and_zeros_of_constant_nodes_are_no_scale_and_shift_of_a_batch_normalisation()
+    {
+        var canonical = Canonical.Of("""
+            opset 21
+            input x f32[1,2,4,4]
+            const mean f32[2] = 0 0
+            const variance f32[2] = 1 1
+            const fresh f32[2] = 1 1
+            ones = Constant() value_floats=[1.0,1.0]
+            zeros = Constant() value_floats=[0.0,0.0]
+            shifts = Constant() value_floats=[0.0,0.5]
+            plain = BatchNormalization(x, ones, zeros, mean, variance)
+            learned = BatchNormalization(plain, fresh, zeros, mean, variance)
+            shifted = BatchNormalization(learned, ones, shifts, mean, variance)
+            output shifted
+            """);
+
+        Assert.Equal(["mean RunningMean (frozen)", "variance RunningVariance (frozen)", "fresh NormalizationScale", "zeros NormalizationShift", "ones NormalizationScale", "shifts NormalizationShift"], canonical.Roles());
+    }
 }

@@ -1,0 +1,53 @@
+namespace Bench.NasBench;
+
+/// <summary>What others, or an independent implementation, find for a proxy.</summary>
+/// <param name="Setting">The setting it is comparable with.</param>
+/// <param name="Proxy">The proxy.</param>
+/// <param name="Component">The component; empty for the score.</param>
+/// <param name="Calibration">ρ with CIFAR-10 accuracy (τ behind a semicolon) of an implementation that shares nothing with this program, on about 600 cells under the same conditions.</param>
+/// <param name="Published">ρ with CIFAR-10 accuracy that the sources publish, under their own conditions.</param>
+sealed record NasReference(string Setting, string Proxy, string Component, string Calibration, string Published)
+{
+    /// <summary>All of them.</summary>
+    public static readonly NasReference[] All =
+    [
+        new("graph", "parameters", "", "0.76", "0.75"),
+        new("normal16", "intrain", "", "0.84; τ 0.67", "0.86; τ 0.67"),
+        new("normal16", "intrain", "gamma", "0.84; τ 0.66", "0.82; τ 0.61"),
+        new("normal16", "intrain", "o", "0.80; τ 0.61", "0.83; τ 0.63"),
+        new("plain-normal16", "intrain", "", "0.85; τ 0.68", "0.86; τ 0.67"),
+        new("plain-normal16", "intrain", "gamma", "0.84; τ 0.66", "0.82; τ 0.61"),
+        new("plain-normal16", "intrain", "o", "0.80; τ 0.61", "0.83; τ 0.63"),
+        new("normal16", "intrain_blocks", "", "0.87; τ 0.70", ""),
+        new("images24", "gradalign", "", "0.72; τ 0.53", ""),
+        new("images24", "gradalign", "minEigenvalue", "0.57; τ 0.43", ""),
+        new("images24", "gradalign", "conflict", "0.55; τ 0.41", ""),
+        new("images24", "gradalign", "alignment", "-0.33; τ -0.23", ""),
+        new("images24", "gradsign", "", "0.83; τ 0.65", "0.77 to 0.79"),
+        new("ramp64", "epsilon", "", "0.85", "0.87; τ 0.69"),
+        new("images64", "epsilon", "", "0.91", "0.87; τ 0.69"),
+        new("combined", "dextr", "", "0.90; τ 0.73", "0.90"),
+        new("plain-image", "dextr", "S", "0.92; τ 0.76", ""),
+        new("plain-size64", "dextr", "kappa", "0.46; τ 0.32", ""),
+        new("plain-image", "meco", "", "0.91", "0.89"),
+        new("images32", "near", "", "0.84", ""),
+        new("images32", "zico", "", "0.81", "0.80; τ 0.61"),
+        new("weights", "synflow", "", "0.81", "0.74"),
+        new("images16", "swap", "", "0.79", ""),
+        new("images32", "az_nas", "expressivity", "0.79", ""),
+        new("images32", "az_nas", "progressivity", "0.28", ""),
+        new("combined", "az_nas", "", "", "0.91; τ 0.74"),
+        new("images32", "naswot", "", "0.77", "0.78 to 0.80"),
+        new("weights", "l2_norm", "", "0.70", ""),
+        new("images32", "snip", "", "0.65", "0.60"),
+        new("images32", "grad_norm", "", "0.65", "0.59"),
+        new("images32", "grasp", "", "", "0.51"),
+        new("images32", "jacob_cov", "", "0.58", "0.73"),
+        new("images32", "fisher", "", "0.54", "0.36 to 0.39"),
+        new("images32", "plain", "", "-0.12", ""),
+        new("images32", "l_swag", "", "", "0.79"),
+    ];
+
+    /// <summary>The reference of a column; null where there is none.</summary>
+    public static NasReference? Of(NasColumn column) => Array.Find(All, r => r.Setting == column.Setting && r.Proxy == column.Proxy && r.Component == column.Component);
+}

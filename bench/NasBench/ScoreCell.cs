@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using GraphRewriter.Canonicalization;
+using GraphRewriter.Ir;
+using OnnxAuditor;
+using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Measurement;
+using OnnxAuditor.Proxies;
+
+namespace Bench.NasBench;
+
+/// <summary>Computes proxies of a cell with the program's own code, as an audit does.</summary>
+/// <param name="images">The images; null where there are none.</param>
+/// <param name="seed">The seed of weights, inputs and targets.</param>
+sealed class ScoreCell(NasImages? images, long seed)
+{
+    // Sessions of these graphs of thousands of small nodes take several times as long to optimise as to run.
+    static readonly OrtSettings Engine = new(Threads: 1, Optimize: false);
+
+    static readonly Dictionary<string, TensorData> NoData = new(StringComparer.Ordinal);
+
+    /// <summary>Computes what is asked for.</summary>
+    /// <param name="cell">The cell.</param>
+    /// <param name="wanted">The settings, and the proxies under each; those with images need images.</param>
+    /// <param name="cancellation">Ends the runs early.</param>
+    public IReadOnlyList<NasScore> Run(Nas201Entry cell, IEnumerable<(NasSetting Setting, IReadOnlyList<Proxy> Proxies)> wanted, CancellationToken cancellation)
+    {
+        var scores = new List<NasScore>();
+        foreach (var group in wanted.GroupBy(w => w.Setting.Dialect))
+        {
+            var model = Nas201Network.Build(cell.Cell, group.Key);
+            foreach (var (setting, proxies) in group) scores.AddRange(Under(setting, proxies, cell, model, cancellation));
+        }
+        return scores;
+    }
+
+    List<NasScore> Under(NasSetting setting, IReadOnlyList<Proxy> proxies, Nas201Entry cell, Model model, CancellationToken cancellation)
+    {
+        var start = Stopwatch.GetTimestamp();
+        NasScore Scored(Proxy proxy, double? value, IReadOnlyDictionary<string, double> components, string reason) =>
+            new(seed, cell.Index, setting.Id, proxy.Id, value, components, Stopwatch.GetElapsedTime(start).TotalSeconds, reason);
+        try
+        {
+            var results = Measured(setting, proxies, model, cancellation);
+            return [.. results.Select((r, i) => Scored(proxies[i], r.Value, r.Components, r.Reason ?? ""))];
+        }
+        catch (ModelException e)
+        {
+            return [.. proxies.Select(p => Scored(p, null, new Dictionary<string, double>(StringComparer.Ordinal), e.Message))];
+        }
+    }
+
+    List<OnnxAuditor.Reports.ProxyResult> Measured(NasSetting setting, IReadOnlyList<Proxy> proxies, Model model, CancellationToken cancellation)
+    {
+        var given = setting.Inputs == NasInputs.Images ? images ?? throw new InvalidOperationException($"The setting {setting.Id} needs images.") : null;
+        var data = given is null ? NoData : new Dictionary<string, TensorData>(StringComparer.Ordinal) { ["image"] = given.Images };
+        var options = new AuditOptions { Batch = setting.Batch, Seed = seed, Data = data, DataSource = "CIFAR-10", Labels = given?.Labels };
+        CanonicalModel At(long batch) => Canonicalizer.Run(model, new CanonicalOptions { Batch = batch, InputShapes = Shape(batch, setting.Size) });
+        var canonical = At(setting.Batch);
+        using var measure = new Measure(canonical, At, new MeasureSettings(Engine, data, options.DataSource, options.Labels, null, null));
+        Protocol Adapted(Protocol protocol) => given is not null && protocol.Input is InputLaw.Normal or InputLaw.GreyRamp ? protocol with { Input = InputLaw.Auto } : protocol;
+        var plan = new Plan();
+        foreach (var protocol in proxies.SelectMany(p => ProxySelection.Protocols(p, options))) plan.Add(Adapted(protocol));
+        var runs = plan.Runs.ToDictionary(r => r, r => measure.Run(r, cancellation));
+        return [.. proxies.Select(p => ProxySelection.Result(p, options, canonical, protocol => runs[plan.RunOf(Adapted(protocol))]))];
+    }
+
+    static Dictionary<string, Shape> Shape(long batch, long size) => new(StringComparer.Ordinal) { ["image"] = GraphRewriter.Ir.Shape.Of(batch, 3, size, size) };
+}
