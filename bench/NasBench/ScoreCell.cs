@@ -49,7 +49,7 @@ sealed class ScoreCell(NasImages? images, long seed)
         }
     }
 
-    List<OnnxAuditor.Reports.ProxyResult> Measured(NasSetting setting, IReadOnlyList<Proxy> proxies, Model model, CancellationToken cancellation)
+    IReadOnlyList<OnnxAuditor.Reports.ProxyResult> Measured(NasSetting setting, IReadOnlyList<Proxy> proxies, Model model, CancellationToken cancellation)
     {
         var given = setting.Inputs == NasInputs.Images ? images ?? throw new InvalidOperationException($"The setting {setting.Id} needs images.") : null;
         var data = given is null ? NoData : new Dictionary<string, TensorData>(StringComparer.Ordinal) { ["image"] = given.Images };
@@ -60,8 +60,14 @@ sealed class ScoreCell(NasImages? images, long seed)
         Protocol Adapted(Protocol protocol) => given is not null && protocol.Input is InputLaw.Normal or InputLaw.GreyRamp ? protocol with { Input = InputLaw.Auto } : protocol;
         var plan = new Plan();
         foreach (var protocol in proxies.SelectMany(p => ProxySelection.Protocols(p, options))) plan.Add(Adapted(protocol));
-        var runs = plan.Runs.ToDictionary(r => r, r => measure.Run(r, cancellation));
-        return [.. proxies.Select(p => ProxySelection.Result(p, options, canonical, protocol => runs[plan.RunOf(Adapted(protocol))]))];
+        var scoring = new Scoring(proxies, options, canonical, plan, Adapted);
+        var results = new Dictionary<Protocol, ModelMeasurement>();
+        foreach (var run in plan.Runs)
+        {
+            results[run] = measure.Run(run, cancellation);
+            scoring.After(results);
+        }
+        return scoring.Results();
     }
 
     static Dictionary<string, Shape> Shape(long batch, long size) => new(StringComparer.Ordinal) { ["image"] = GraphRewriter.Ir.Shape.Of(batch, 3, size, size) };
