@@ -57,6 +57,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     {
         try
         {
+            if (RunCollapsed(protocol, cancellation) is { } collapsed) return collapsed;
             var result = RunOnce(protocol, scaled: false, wide: false, cancellation) ?? RunOnce(protocol, scaled: true, wide: false, cancellation)!;
             if (!protocol.Wide || !LeftRange(result)) return result;
             return TorchLibrary.Unavailable is { } reason ? result with { Failure = $"values leave the range of float32, and float64 needs libtorch: {reason}" } : RunOnce(protocol, scaled: false, wide: true, cancellation)!;
@@ -65,6 +66,20 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         {
             return Failed(protocol, e.Message);
         }
+    }
+
+    /// <summary>A run of constant weights through one channel in the place of all, where that is known to give the same outputs but for repetitions; null where it is not.</summary>
+    ModelMeasurement? RunCollapsed(Protocol protocol, CancellationToken cancellation)
+    {
+        if (protocol.Weights != WeightSource.Constant || protocol.Probes != Probes.Outputs || protocol.Instruments.Count > 0 || protocol.Wide) return null;
+        var (model, _) = At(protocol.Batch);
+        if (EqualChannels.Collapse(model, protocol.ConstantWeight) is not { } small) return null;
+        var bound = Canonicalizer.Run(small, new CanonicalOptions { Batch = model.Batch.Size, ComputeInFloat32 = true });
+        using var inner = new Measure(bound, batch => Canonicalizer.Run(small, new CanonicalOptions { Batch = batch, ComputeInFloat32 = true }), settings);
+        var result = inner.RunOnce(protocol with { Weights = WeightSource.Shipped }, scaled: false, wide: false, cancellation)!;
+        (LastInputs, LastParts) = (inner.LastInputs, inner.LastParts);
+        Passes++;
+        return result with { Protocol = protocol };
     }
 
     /// <summary>One run over all parts of the batch; null where sums of squares left the range of float32 and were not scaled.</summary>

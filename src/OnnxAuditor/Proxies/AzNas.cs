@@ -28,8 +28,8 @@ static class AzNas
     {
         var (spectra, failure) = x.Runs[0].Read(BlockStatistics.Instrument);
         if (spectra is null) return Proxies.Score.NotAvailable(failure!);
-        if (spectra.Borders.FirstOrDefault(b => b.Eigenvalues is null) is { } bad) return Proxies.Score.NotAvailable($"the output of '{bad.Block.Name}' is not finite");
-        var entropies = spectra.Borders.Select(b => Entropy(b.Eigenvalues!)).ToList();
+        if (spectra.Borders.FirstOrDefault(b => !b.IsFinite) is { } bad) return Proxies.Score.NotAvailable($"the output of '{bad.Block.Name}' is not finite");
+        var entropies = spectra.Borders.Select(b => Entropy(b.Eigenvalues())).ToList();
         var (gains, _) = x.Runs[0].Read(BlockJacobians.Instrument);
         var measured = gains?.Blocks.Where(b => b.LargestSingularValue is not null).Select(b => b.LargestSingularValue!.Value).ToList() ?? [];
         var trainability = measured.Count > 0 ? measured.Average(s => 2 - s - 1 / (s + 1e-6)) : double.NaN;

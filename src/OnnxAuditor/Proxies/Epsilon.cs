@@ -7,7 +7,7 @@ static class Epsilon
 {
     const long RampSamples = 64;
 
-    /// <summary>Pairs of constant weights: the source's for NAS-Bench-201, which is the score, for NAS-Bench-101, and one that stays in the range of float32 longer.</summary>
+    /// <summary>Pairs of constant weights: the source's for NAS-Bench-201, which is the score, its pair for NAS-Bench-101, and one that stays in the range of float32 longer.</summary>
     static readonly (double Small, double Large)[] Pairs = [(1e-7, 1), (1e-4, 10), (1e-3, 1)];
 
     /// <summary>The proxy.</summary>
@@ -22,11 +22,12 @@ static class Epsilon
                 The outputs of each run, all samples and coordinates, form a vector that is min-max normalised; entries that are exactly 0 after it are left out. With z₁ and z₂ the two vectors,
                 epsilon = mean |z₁ − z₂| over entries present in both, divided by the mean over all present entries of both. float32, batch statistics. The batch is the user's data, else a grey ramp (sample i of 64 is
                 the constant i / 64), the source's data-free variant. A setting whose outputs are all equal has no value: with w = 1e-7 the signal underflows unless a path of additions and pools alone leads through.
-                The components give the value for other pairs, which are defined for more networks: `pair_1e-4_10` (the source's for NAS-Bench-101) and `pair_1e-3_1`. In a ranking, models without value come last.
+                Where every operator keeps equal channels equal (convolutions, batch norms, activations, pools, sums, a linear head), one channel is computed for all, which leaves out repetitions of equal outputs and
+                costs the same for every width. The components give the value for other pairs, which are defined for more networks: `pair_1e-4_10` (the source's for NAS-Bench-101) and `pair_1e-3_1`. In a ranking, models without value come last.
                 """,
             ForTrainedModels: "The shipped weights play no part: the value is the architecture's.",
             WhenNotToUse: "Networks whose output does not vary with constant weights (a softmax head, equal classes normalised away, deep unnormalised stacks) have no value. With a constant weight every channel is alike, so width is not seen.",
-            Source: "Gracheva, epsilon / epsinas, arXiv 2302.04406, and its released code, which min-max normalises each output vector; the abstract speaks of raw outputs. The published Spearman of 0.87 on NAS-Bench-201 is over the 59 % of cells where the value is defined."))
+            Source: "Gracheva, epsilon / epsinas, arXiv 2302.04406, and its released code, which min-max normalises each output vector; the abstract speaks of raw outputs. There the network is built with one class, which is the same, as equal outputs count alike. The published Spearman of 0.87 on NAS-Bench-201 is over the 59 % of cells where the value is defined."))
     { InStandardProfile = true };
 
     static IEnumerable<double> Weights => Pairs.SelectMany(p => (double[])[p.Small, p.Large]).Distinct();

@@ -4,10 +4,20 @@ using OnnxAuditor.Numerics;
 
 namespace OnnxAuditor.Measurement.Instruments;
 
-/// <summary>The spectrum of a block's output.</summary>
+/// <summary>The channels of a block's output.</summary>
 /// <param name="Block">The border behind the block.</param>
-/// <param name="Eigenvalues">Eigenvalues of the centred channel covariance (normaliser 1/rows), ascending; null where it is not finite.</param>
-sealed record BlockSpectrum(Layer Block, double[]? Eigenvalues);
+/// <param name="Sums">Their means and centred second moments.</param>
+sealed record BlockSpectrum(Layer Block, ChannelSums Sums)
+{
+    /// <summary>Whether the moments are finite.</summary>
+    public bool IsFinite => double.IsFinite(Sums.Trace) && double.IsFinite(Sums.SquaredNorm);
+
+    /// <summary>Invariants of the covariance.</summary>
+    public CovarianceInvariants Covariance => new(Sums.Rows, Sums.Mean.Length, Sums.Trace, Sums.SquaredNorm);
+
+    /// <summary>Eigenvalues of the covariance (normaliser 1/rows), ascending.</summary>
+    public double[] Eigenvalues() => SymmetricEigenvalues.Of(Array.ConvertAll(Sums.Scatter!, v => v / Sums.Rows), Sums.Mean.Length);
+}
 
 /// <summary>The spectra of all borders, in graph order.</summary>
 /// <param name="Borders">The borders.</param>
@@ -54,8 +64,7 @@ static class BlockStatistics
             ChannelSums? sums = null;
             foreach (var (mean, scatter) in outputs.Each($"mean/{i}").Zip(outputs.Each($"scatter/{i}")))
                 sums = sums?.With(mean.ToDoubles(), scatter.ToDoubles(), rows) ?? ChannelSums.Of(mean.ToDoubles(), scatter.ToDoubles(), rows);
-            var covariance = Array.ConvertAll(sums!.Scatter!, v => v / sums.Rows);
-            spectra.Add(new BlockSpectrum(borders[i], Array.Exists(covariance, v => !double.IsFinite(v)) ? null : SymmetricEigenvalues.Of(covariance, sums.Mean.Length)));
+            spectra.Add(new BlockSpectrum(borders[i], sums!));
         }
         return new BlockSpectraSet(spectra);
     }
