@@ -63,22 +63,23 @@ static class NasCombination
     /// <summary>The setting under which combinations are listed.</summary>
     public const string Setting = "combined";
 
+    static readonly string[] AzNasParts = ["expressivity", "progressivity", "trainability", "complexity"];
+
     /// <summary>The combinations whose parts are there.</summary>
     public static IEnumerable<NasColumn> Of(IReadOnlyList<NasColumn> columns)
     {
         // Features from an image of the data set's size, curvature at 64×64, as the source's script has them.
         if (Find(columns, "plain-image", "dextr", "S") is { } features && Find(columns, "plain-size64", "dextr", "kappa") is { } curvature)
             yield return Combined("dextr", [features, curvature], i => Harmonic(Math.Log(1 + features.Values[i]), Math.Log(1 + curvature.Values[i])));
-        // AZ-NAS ranks by the sum of the logarithms of four ranks; complexity is the operations'.
-        if (Find(columns, "images32", "az_nas", "expressivity") is { } e && Find(columns, "images32", "az_nas", "progressivity") is { } p
-            && Find(columns, "images32", "az_nas", "trainability") is { } t && Find(columns, "graph", "macs", "") is { } macs)
+        // AZ-NAS ranks by the sum of the logarithms of four ranks.
+        var az = AzNasParts.Select(c => Find(columns, "images32-he", "az_nas", c)).OfType<NasColumn>().ToArray();
+        if (az.Length == AzNasParts.Length)
         {
-            NasColumn[] parts = [e, p, t, macs];
-            var ranks = parts.Select(Ranks).ToList();
-            yield return Combined("az_nas", parts, i => ranks.Sum(r => Math.Log(r[i])));
+            var ranks = az.Select(Ranks).ToList();
+            yield return Combined("az_nas", az, i => ranks.Sum(r => Math.Log(r[i])));
         }
         // TE-NAS adds the ranks of two measures; low condition numbers are good, which the score's sign says already.
-        if (Find(columns, "images32", "ntk_condition", "") is { } ntk && Find(columns, "images32", "linear_regions", "") is { } regions)
+        if (Find(columns, "images24", "ntk_condition", "") is { } ntk && Find(columns, "images32", "linear_regions", "") is { } regions)
         {
             var (a, b) = (Ranks(ntk), Ranks(regions));
             yield return Combined("ntk_condition + linear_regions", [ntk, regions], i => a[i] + b[i]);

@@ -5,7 +5,7 @@ enum NasInputs
 {
     /// <summary>What the proxy's own protocol says where no data are given.</summary>
     Synthetic,
-    /// <summary>CIFAR-10 images with their labels, also in the place of N(0, 1) and the grey ramp.</summary>
+    /// <summary>CIFAR-10 images with their labels, wherever the proxy's protocol takes data.</summary>
     Images,
 }
 
@@ -21,14 +21,16 @@ sealed record NasSetting(string Id, CellDialect Dialect, NasInputs Inputs, long 
     /// <summary>All settings; the first takes no run.</summary>
     public static readonly NasSetting[] All =
     [
-        new("graph", CellDialect.Affine, NasInputs.Synthetic, 1, 32, ["parameters", "macs"]),
+        new("graph", CellDialect.Affine, NasInputs.Synthetic, 1, 32, ["parameters", "macs", "l2_norm", "zerolm"]),
         new("normal16", CellDialect.Affine, NasInputs.Synthetic, 16, 32, ["intrain", "intrain_blocks", "grad_norm"]),
         new("ramp64", CellDialect.Affine, NasInputs.Synthetic, 64, 32, ["epsilon"]),
-        new("weights", CellDialect.Affine, NasInputs.Synthetic, 1, 32, ["synflow", "l2_norm", "zerolm"]),
-        new("images24", CellDialect.Affine, NasInputs.Images, 24, 32, ["gradalign", "gradsign"]),
-        new("images32", CellDialect.Affine, NasInputs.Images, 32, 32,
-            ["grad_norm", "snip", "plain", "fisher", "grasp", "near", "naswot", "zico", "jacob_cov", "epe_nas", "az_nas", "l_swag", "ntk_condition", "linear_regions"]),
-        new("images16", CellDialect.Affine, NasInputs.Images, 16, 32, ["swap", "reg_swap", "zen"]),
+        new("ones", CellDialect.Affine, NasInputs.Synthetic, 1, 32, ["synflow"]),
+        new("gaussian16", CellDialect.Affine, NasInputs.Synthetic, 16, 32, ["zen"]),
+        new("images24", CellDialect.Affine, NasInputs.Images, 24, 32, ["gradalign", "gradsign", "ntk_condition"]),
+        new("images32", CellDialect.Affine, NasInputs.Images, 32, 32, ["grad_norm", "snip", "plain", "fisher", "near", "naswot", "linear_regions", "zico", "l_swag", "jacob_cov", "epe_nas"]),
+        new("images32-he", CellDialect.Affine, NasInputs.Images, 32, 32, ["az_nas"]),
+        new("images16-second", CellDialect.Affine, NasInputs.Images, 16, 32, ["grasp"]),
+        new("images16", CellDialect.Affine, NasInputs.Images, 16, 32, ["swap"]),
         new("images64", CellDialect.Affine, NasInputs.Images, 64, 32, ["epsilon"]),
         new("plain-normal16", CellDialect.Plain, NasInputs.Synthetic, 16, 32, ["intrain", "intrain_blocks"]),
         new("plain-image", CellDialect.Plain, NasInputs.Images, 1, 32, ["dextr", "meco"]),

@@ -5,6 +5,7 @@ using OnnxAuditor;
 using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Proxies;
+using OnnxAuditor.Reports;
 
 namespace Bench.NasBench;
 
@@ -36,20 +37,20 @@ sealed class ScoreCell(NasImages? images, long seed)
     List<NasScore> Under(NasSetting setting, IReadOnlyList<Proxy> proxies, Nas201Entry cell, Model model, CancellationToken cancellation)
     {
         var start = Stopwatch.GetTimestamp();
-        NasScore Scored(Proxy proxy, double? value, IReadOnlyDictionary<string, double> components, string reason) =>
-            new(seed, cell.Index, setting.Id, proxy.Id, value, components, Stopwatch.GetElapsedTime(start).TotalSeconds, reason);
         try
         {
             var results = Measured(setting, proxies, model, cancellation);
-            return [.. results.Select((r, i) => Scored(proxies[i], r.Value, r.Components, r.Reason ?? ""))];
+            var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            return [.. results.Select(r => new NasScore(seed, cell.Index, setting.Id, r.Id, r.Value, r.Components, seconds, r.Reason ?? ""))];
         }
         catch (ModelException e)
         {
-            return [.. proxies.Select(p => Scored(p, null, new Dictionary<string, double>(StringComparer.Ordinal), e.Message))];
+            var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            return [.. proxies.Select(p => new NasScore(seed, cell.Index, setting.Id, p.Id, null, new Dictionary<string, double>(StringComparer.Ordinal), seconds, e.Message))];
         }
     }
 
-    IReadOnlyList<OnnxAuditor.Reports.ProxyResult> Measured(NasSetting setting, IReadOnlyList<Proxy> proxies, Model model, CancellationToken cancellation)
+    IReadOnlyList<ProxyResult> Measured(NasSetting setting, IReadOnlyList<Proxy> proxies, Model model, CancellationToken cancellation)
     {
         var given = setting.Inputs == NasInputs.Images ? images ?? throw new InvalidOperationException($"The setting {setting.Id} needs images.") : null;
         var data = given is null ? NoData : new Dictionary<string, TensorData>(StringComparer.Ordinal) { ["image"] = given.Images };
@@ -57,15 +58,15 @@ sealed class ScoreCell(NasImages? images, long seed)
         CanonicalModel At(long batch) => Canonicalizer.Run(model, new CanonicalOptions { Batch = batch, InputShapes = Shape(batch, setting.Size) });
         var canonical = At(setting.Batch);
         using var measure = new Measure(canonical, At, new MeasureSettings(Engine, data, options.DataSource, options.Labels, null, null));
-        Protocol Adapted(Protocol protocol) => given is not null && protocol.Input is InputLaw.Normal or InputLaw.GreyRamp ? protocol with { Input = InputLaw.Auto } : protocol;
         var plan = new Plan();
-        foreach (var protocol in proxies.SelectMany(p => ProxySelection.Protocols(p, options))) plan.Add(Adapted(protocol));
-        var scoring = new Scoring(proxies, options, canonical, plan, Adapted);
-        var results = new Dictionary<Protocol, ModelMeasurement>();
+        foreach (var protocol in proxies.SelectMany(p => ProxySelection.Protocols(p, options))) plan.Add(protocol);
+        var scoring = new Scoring(proxies, options, canonical, plan);
+        var runs = new Dictionary<Protocol, ModelMeasurement>();
+        scoring.After(runs);
         foreach (var run in plan.Runs)
         {
-            results[run] = measure.Run(run, cancellation);
-            scoring.After(results);
+            runs[run] = measure.Run(run, cancellation);
+            scoring.After(runs);
         }
         return scoring.Results();
     }
