@@ -15,6 +15,9 @@ static class Nas201Table
     /// <summary>The data sets whose accuracies are in the table.</summary>
     public static readonly string[] DataSets = ["CIFAR-10", "CIFAR-100", "ImageNet16-120"];
 
+    /// <summary>The number of cells.</summary>
+    public const int Cells = 15625;
+
     /// <summary>Where the file is in a checkout.</summary>
     public static string PathIn(string checkout) => Path.Combine(checkout, "bench", "NasBench", "nb201.csv.gz");
 
@@ -24,7 +27,7 @@ static class Nas201Table
     {
         using var text = new StreamReader(new GZipStream(File.OpenRead(path), CompressionMode.Decompress));
         text.ReadLine();
-        var entries = new List<Nas201Entry>(15625);
+        var entries = new List<Nas201Entry>(Cells);
         while (text.ReadLine() is { } line)
         {
             var fields = line.Split(',');

@@ -18,7 +18,7 @@ static class NasResults
         var size = columns.Find(c => c is { Proxy: "parameters", Component: "" });
         var rows = columns.AsParallel().AsOrdered().Select(c => new Ranked(c, accuracies, size)).ToList();
 
-        page.Line(string.Create(CultureInfo.InvariantCulture, $"{entries.Count} of the 15,625 cells, drawn by seed; each proxy is computed once, on one drawing of the weights, by the program's own code. Accuracies are those after 200 epochs that bench/NasBench/README.md tells of."));
+        page.Line(string.Create(CultureInfo.InvariantCulture, $"{entries.Count} of the 15,625 cells, drawn by seed; each proxy is computed once, on one draw of the cell's weights, by the program's own code. Accuracies are those after 200 epochs that bench/NasBench/README.md tells of."));
         page.Line("ρ is Spearman's and τ Kendall's (tau-b) rank correlation with the accuracy over the cells that have a value; brackets hold 95 % intervals from 1000 bootstrap samples of the cells.");
         page.Line("*Top tenth* is ρ among the tenth of the cells with the highest accuracy (between two trainings of the same cells it is no more than about 0.65); *none last* is ρ with cells without value put last;");
         page.Line("*size known* is ρ given the ranks of the parameter count. *Calibration* is an implementation that shares nothing with this program, on about 600 cells under the same conditions; *published* is what");

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Bench.NasBench;
 
 /// <summary>A proxy's value for a cell.</summary>
-/// <param name="Seed">The seed of weights, inputs and targets.</param>
+/// <param name="Seed">The seed that the cell's own is made from.</param>
 /// <param name="Cell">The cell's index.</param>
 /// <param name="Setting">The setting's id.</param>
 /// <param name="Proxy">The proxy's id.</param>

@@ -22,7 +22,7 @@ sealed record NasSetting(string Id, CellDialect Dialect, NasInputs Inputs, long 
     public static readonly NasSetting[] All =
     [
         new("graph", CellDialect.Affine, NasInputs.Synthetic, 1, 32, ["parameters", "macs", "l2_norm", "zerolm"]),
-        new("normal16", CellDialect.Affine, NasInputs.Synthetic, 16, 32, ["intrain", "intrain_blocks", "grad_norm"]),
+        new("normal16", CellDialect.Affine, NasInputs.Synthetic, 16, 32, ["intrain", "grad_norm"]),
         new("ramp64", CellDialect.Affine, NasInputs.Synthetic, 64, 32, ["epsilon"]),
         new("ones", CellDialect.Affine, NasInputs.Synthetic, 1, 32, ["synflow"]),
         new("gaussian16", CellDialect.Affine, NasInputs.Synthetic, 16, 32, ["zen"]),
@@ -32,7 +32,7 @@ sealed record NasSetting(string Id, CellDialect Dialect, NasInputs Inputs, long 
         new("images16-second", CellDialect.Affine, NasInputs.Images, 16, 32, ["grasp"]),
         new("images16", CellDialect.Affine, NasInputs.Images, 16, 32, ["swap"]),
         new("images64", CellDialect.Affine, NasInputs.Images, 64, 32, ["epsilon"]),
-        new("plain-normal16", CellDialect.Plain, NasInputs.Synthetic, 16, 32, ["intrain", "intrain_blocks"]),
+        new("plain-normal16", CellDialect.Plain, NasInputs.Synthetic, 16, 32, ["intrain"]),
         new("plain-image", CellDialect.Plain, NasInputs.Images, 1, 32, ["dextr", "meco"]),
         new("plain-size64", CellDialect.Plain, NasInputs.Synthetic, 1, 64, ["dextr"]),
     ];

@@ -18,7 +18,7 @@ static class NasVerb
     {
         var cells = new Option<int>("--cells") { Description = "Cells of the seeded sample.", DefaultValueFactory = _ => 1000 };
         var all = new Option<bool>("--all") { Description = "Scores all 15,625 cells." };
-        var seed = new Option<long>("--seed") { Description = "The seed of the sample, of weights, inputs and targets.", DefaultValueFactory = _ => 0 };
+        var seed = new Option<long>("--seed") { Description = "The seed of the sample, and of each cell's own seed.", DefaultValueFactory = _ => 0 };
         var proxies = new Option<string[]>("--proxies") { Description = "Ids of the proxies to compute; all that the settings name where none is given.", AllowMultipleArgumentsPerToken = true };
         var settings = new Option<string[]>("--settings") { Description = $"Settings to compute proxies under, all where none is given: {string.Join(", ", NasSetting.All.Select(s => s.Id))}.", AllowMultipleArgumentsPerToken = true };
         var data = new Option<string?>("--data") { Description = "A folder with cifar10-1k-images.npy and cifar10-1k-labels.npy; without it nothing is computed on images." };

@@ -11,7 +11,7 @@ namespace Bench.NasBench;
 
 /// <summary>Computes proxies of a cell with the program's own code, as an audit does.</summary>
 /// <param name="images">The images; null where there are none.</param>
-/// <param name="seed">The seed of weights, inputs and targets.</param>
+/// <param name="seed">The seed that each cell's own, of weights, inputs and targets, is made from.</param>
 sealed class ScoreCell(NasImages? images, long seed)
 {
     // Sessions of these graphs of thousands of small nodes take several times as long to optimise as to run.
@@ -39,7 +39,7 @@ sealed class ScoreCell(NasImages? images, long seed)
         var start = Stopwatch.GetTimestamp();
         try
         {
-            var results = Measured(setting, proxies, model, cancellation);
+            var results = Measured(setting, proxies, cell.Index, model, cancellation);
             var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             return [.. results.Select(r => new NasScore(seed, cell.Index, setting.Id, r.Id, r.Value, r.Components, seconds, r.Reason ?? ""))];
         }
@@ -50,11 +50,12 @@ sealed class ScoreCell(NasImages? images, long seed)
         }
     }
 
-    IReadOnlyList<ProxyResult> Measured(NasSetting setting, IReadOnlyList<Proxy> proxies, Model model, CancellationToken cancellation)
+    IReadOnlyList<ProxyResult> Measured(NasSetting setting, IReadOnlyList<Proxy> proxies, int cell, Model model, CancellationToken cancellation)
     {
         var given = setting.Inputs == NasInputs.Images ? images ?? throw new InvalidOperationException($"The setting {setting.Id} needs images.") : null;
         var data = given is null ? NoData : new Dictionary<string, TensorData>(StringComparer.Ordinal) { ["image"] = given.Images };
-        var options = new AuditOptions { Profile = OnnxAuditor.Profile.Full, Batch = setting.Batch, Seed = seed, Data = data, DataSource = "CIFAR-10", Labels = given?.Labels };
+        // Draws of its own for each cell: layers that all cells have would else be drawn alike, and one such draw tilt the whole table.
+        var options = new AuditOptions { Profile = OnnxAuditor.Profile.Full, Batch = setting.Batch, Seed = seed * Nas201Table.Cells + cell, Data = data, DataSource = "CIFAR-10", Labels = given?.Labels };
         CanonicalModel At(long batch) => Canonicalizer.Run(model, new CanonicalOptions { Batch = batch, InputShapes = Shape(batch, setting.Size) });
         var canonical = At(setting.Batch);
         using var measure = new Measure(canonical, At, new MeasureSettings(Engine, data, options.DataSource, options.Labels, null, null));

@@ -59,7 +59,7 @@ public sealed class NasScoreTests
     {
         int[] cells = [.. Enumerable.Range(0, 40)];
         var column = NasColumn.Of(cells, [.. cells.Select(c => Score(c, 100 - c))], new HashSet<string>(StringComparer.Ordinal))[0];
-        Assert.Equal([4.0, 3.0, 2.0, 1.0], column.TopBeside([.. cells.Select(c => 4.0 * c)]).Own.Select(v => v - 60));
+        Assert.Equal([1.0, 2.0, 3.0, 4.0], column.TopBeside([.. cells.Select(c => 4.0 * c)]).Own.Select(v => v - 60));
     }
 
     [Fact]
@@ -82,11 +82,31 @@ public sealed class NasScoreTests
     }
 
     [Fact]
+    public void Az_nas_adds_the_logarithms_of_four_ranks_and_te_nas_two_ranks()
+    {
+        int[] cells = [1, 2, 3];
+        var scores = new List<NasScore>();
+        foreach (var cell in cells)
+        {
+            Dictionary<string, double> parts = new(StringComparer.Ordinal) { ["expressivity"] = cell, ["progressivity"] = -cell, ["trainability"] = 7, ["complexity"] = 10 * cell };
+            scores.AddRange([Score(cell, cell, "images32-he", "az_nas", parts), Score(cell, cell == 1 ? 5 : cell, "images24", "ntk_condition"), Score(cell, 4 - cell, "images32", "linear_regions")]);
+        }
+        var columns = NasColumn.Of(cells, scores, new HashSet<string>(StringComparer.Ordinal) { "ntk_condition" });
+        var az = columns.Single(c => c.Setting == NasCombination.Setting && c.Proxy == "az_nas");
+        // Ranks 1, 2, 3 and 3, 2, 1 and 2, 2, 2 and 1, 2, 3.
+        Assert.Equal([Math.Log(1 * 3 * 2 * 1), Math.Log(2 * 2 * 2 * 2), Math.Log(3 * 1 * 2 * 3)], az.Values, (a, b) => Math.Abs(a - b) < 1e-12);
+        // Condition numbers 5, 2, 3, low ones good: ranks 1, 3, 2; regions 3, 2, 1.
+        Assert.Equal([4.0, 5.0, 3.0], columns.Single(c => c.Setting == NasCombination.Setting && c.Proxy != "az_nas").Values);
+    }
+
+    [Fact]
     public void A_cell_is_scored_as_the_program_scores_a_file_and_alike_each_time()
     {
         var entry = new Nas201Entry(3, Nas201Cell.Parse("200010"), [10, 1, 1]);
-        var settings = NasSetting.All.Where(s => s.Id is "graph" or "normal16").Select(s => (s, (IReadOnlyList<Proxy>)[.. ProxyRegistry.All.Where(p => s.Proxies.Contains(p.Id, StringComparer.Ordinal))])).ToList();
+        var settings = NasSetting.All.Where(s => s.Id is "graph" or "normal16")
+            .Select(s => (s, (IReadOnlyList<Proxy>)[.. ProxyRegistry.All.Where(p => p.Id is "parameters" or "macs" or "intrain" or "grad_norm" && s.Proxies.Contains(p.Id, StringComparer.Ordinal))])).ToList();
         var scores = new ScoreCell(null, seed: 0).Run(entry, settings, TestContext.Current.CancellationToken);
+        Assert.Equal(["grad_norm", "intrain", "macs", "parameters"], scores.Select(s => s.Proxy).Order(StringComparer.Ordinal));
         Assert.All(scores, s => Assert.NotNull(s.Value));
         Assert.Equal(73306 + 5 * (5376 + 224), scores.Single(s => s.Proxy == "parameters").Value);
         // Stem, four convolutions and two shortcuts of the blocks between the stages, fifteen cells, classifier; node 1 is all that reaches node 3.
