@@ -9,6 +9,7 @@ return new RootCommand("Measures what the program costs. Every figure is relativ
     OperatorsVerb.Create(),
     ProfileVerb.Create(),
     PerSampleVerb.Create(),
+    PanelVerb.Create(),
     EagerVerb.Create(),
     MemoryVerb.Create(),
     NasVerb.Create(),

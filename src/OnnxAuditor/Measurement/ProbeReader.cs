@@ -82,7 +82,7 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         {
             return (instrument.Reading(given), null);
         }
-        catch (ModelException e)
+        catch (Exception e) when (e is ModelException or ArithmeticException)
         {
             return (null, e.Message.TrimEnd('.'));
         }

@@ -76,6 +76,9 @@ sealed record ProtocolOptions(long Batch, long Seed, Initialization Init, LossKi
     /// <summary>Whether the user gave data.</summary>
     public bool HasData { get; init; }
 
+    /// <summary>Whether parts that cost passes of their own are wanted beside the scores.</summary>
+    public bool Thorough { get; init; }
+
     /// <summary>Mean and width of the size that reg_swap steers to, in thousands of parameters; null where the user gave none.</summary>
     public (double Mu, double Sigma)? RegSwap { get; init; }
 }

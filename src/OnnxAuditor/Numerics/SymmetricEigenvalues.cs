@@ -8,7 +8,7 @@ namespace OnnxAuditor.Numerics;
 /// </summary>
 static class SymmetricEigenvalues
 {
-    const int MostSteps = 60;
+    const int MostSteps = 300;
     const double Epsilon = 2.220446049250313e-16;
 
     /// <summary>The eigenvalues, ascending.</summary>
@@ -22,8 +22,8 @@ static class SymmetricEigenvalues
         var diagonal = new double[n];
         var beside = new double[n];
         Tridiagonalize(matrix, n, diagonal, beside);
-        // Beside the largest entry, what the reduction leaves of an eigenvalue of zero is rounding, which never gets small beside itself.
-        var floor = 1e-3 * Epsilon * Math.Max(Math.Abs(TensorPrimitives.MaxMagnitude<double>(diagonal)), Math.Abs(TensorPrimitives.MaxMagnitude<double>(beside)));
+        // What the reduction leaves of an eigenvalue of zero is rounding of the largest entry, which need not get small beside itself.
+        var floor = Epsilon * Math.Max(Math.Abs(TensorPrimitives.MaxMagnitude<double>(diagonal)), Math.Abs(TensorPrimitives.MaxMagnitude<double>(beside)));
         for (var l = 0; l < n; l++) Isolate(diagonal, beside, l, floor);
         Array.Sort(diagonal);
         return diagonal;

@@ -13,7 +13,7 @@ static class Epsilon
     /// <summary>The proxy.</summary>
     internal static readonly Proxy Proxy = new(
         "epsilon", "Epsilon", HigherIsBetter: true, ProxyCost.Forward,
-        o => [.. Weights.Select(w => Run(o, w))],
+        o => [.. Weights(o.Thorough ? Pairs : Pairs[..1]).Select(w => Run(o, w))],
         Score,
         new ProxyText(
             Summary: "The mean difference of the min-max normalised outputs under two constant weight settings, over their mean.",
@@ -23,14 +23,14 @@ static class Epsilon
                 epsilon = mean |z₁ − z₂| over entries present in both, divided by the mean over all present entries of both. float32, batch statistics. The batch is the user's data, else a grey ramp (sample i of 64 is
                 the constant i / 64), the source's data-free variant. A setting whose outputs are all equal has no value: with w = 1e-7 the signal underflows unless a path of additions and pools alone leads through.
                 Where every operator keeps equal channels equal (convolutions, batch norms, activations, pools, sums, a linear head), one channel is computed for all, which leaves out repetitions of equal outputs and
-                costs the same for every width. The components give the value for other pairs, which are defined for more networks: `pair_1e-4_10` (the source's for NAS-Bench-101) and `pair_1e-3_1`. In a ranking, models without value come last.
+                costs the same for every width. Where proxies are named or all are computed, the components give the value for other pairs, which are defined for more networks: `pair_1e-4_10` (the source's for NAS-Bench-101) and `pair_1e-3_1`. In a ranking, models without value come last.
                 """,
             ForTrainedModels: "The shipped weights play no part: the value is the architecture's.",
             WhenNotToUse: "Networks whose output does not vary with constant weights (a softmax head, equal classes normalised away, deep unnormalised stacks) have no value. With a constant weight every channel is alike, so width is not seen.",
             Source: "Gracheva, epsilon / epsinas, arXiv 2302.04406, and its released code, which min-max normalises each output vector; the abstract speaks of raw outputs. There the network is built with one class, which is the same, as equal outputs count alike. The published Spearman of 0.87 on NAS-Bench-201 is over the 59 % of cells where the value is defined."))
     { InStandardProfile = true };
 
-    static IEnumerable<double> Weights => Pairs.SelectMany(p => (double[])[p.Small, p.Large]).Distinct();
+    static IEnumerable<double> Weights((double Small, double Large)[] pairs) => pairs.SelectMany(p => (double[])[p.Small, p.Large]).Distinct();
 
     static Protocol Run(ProtocolOptions o, double weight) =>
         new(WeightSource.Constant, NormStatistics.Batch, o.HasData ? InputLaw.Auto : InputLaw.GreyRamp, o.HasData ? o.Batch : RampSamples, o.Seed, Probes.Outputs) { ConstantWeight = weight };
@@ -38,7 +38,7 @@ static class Epsilon
     static Score Score(ProxyInputs x)
     {
         ModelMeasurement RunOf(double weight) => x.Runs.First(r => r.Protocol.ConstantWeight == weight);
-        var scores = Pairs.Select(p => (Pair: p, Value: Score(RunOf(p.Small), RunOf(p.Large), p.Small, p.Large, out var reason), Reason: reason)).ToList();
+        var scores = Pairs.Where(p => x.Runs.Any(r => r.Protocol.ConstantWeight == p.Small)).Select(p => (Pair: p, Value: Score(RunOf(p.Small), RunOf(p.Large), p.Small, p.Large, out var reason), Reason: reason)).ToList();
         (string, double)[] components = [.. scores.Skip(1).Select(s => ($"pair_{Text(s.Pair.Small)}_{Text(s.Pair.Large)}", s.Value ?? double.NaN))];
         return scores[0].Value is { } value ? Proxies.Score.Of(value, components) : Proxies.Score.NotAvailable(scores[0].Reason, components);
     }

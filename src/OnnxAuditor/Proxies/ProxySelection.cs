@@ -71,7 +71,7 @@ static class ProxySelection
     }
 
     static ProtocolOptions Asked(AuditOptions options, long seed) =>
-        new(options.Batch, seed, options.Init, options.Loss) { Shipped = options.Weights == WeightChoice.Shipped, HasData = options.Data.Count > 0, RegSwap = options.RegSwap };
+        new(options.Batch, seed, options.Init, options.Loss) { Shipped = options.Weights == WeightChoice.Shipped, HasData = options.Data.Count > 0, RegSwap = options.RegSwap, Thorough = options.Profile == Profile.Full || options.Proxies is not null };
 
     static IEnumerable<long> Seeds(AuditOptions options) => Enumerable.Range(0, Math.Max(1, options.Seeds)).Select(i => options.Seed + i);
 

@@ -50,6 +50,27 @@ public sealed class SymmetricEigenvaluesTests
         for (var i = 0; i < 3; i++) Assert.Equal(plain[i], scaled[i] / scale, 1e-12);
     }
 
+    /// <summary>Equal channels, dead channels and copies of channels: what Gram matrices of real layers are made of.</summary>
+    [Fact]
+    public void Matrices_of_repeated_and_dead_channels_settle()
+    {
+        for (var seed = 0; seed < 400; seed++)
+        {
+            var random = new SeededRandom(seed, "repeated");
+            var (n, positions) = (2 + (int)random.Integer(70), 1 + (int)random.Integer(60));
+            var kinds = 1 + (int)random.Integer(6);
+            var scale = Math.Pow(10, random.Uniform(-30, 10));
+            var rows = Enumerable.Range(0, kinds).Select(_ => Enumerable.Range(0, positions).Select(_ => (double)(float)(scale * random.Normal())).ToArray()).Append(new double[positions]).ToList();
+            double[][] map = [.. Enumerable.Range(0, n).Select(_ => rows[(int)random.Integer(rows.Count)])];
+            var gram = new double[n * n];
+            for (var i = 0; i < n; i++) for (var j = 0; j < n; j++) gram[i * n + j] = map[i].Zip(map[j], (a, b) => a * b).Sum();
+            var trace = Enumerable.Range(0, n).Sum(i => gram[i * n + i]);
+            var eigenvalues = SymmetricEigenvalues.Of(gram, n);
+            Assert.Equal(trace, eigenvalues.Sum(), 1e-12 * trace);
+            Assert.True(eigenvalues.Count(e => e > 1e-10 * trace) <= Math.Min(kinds, positions));
+        }
+    }
+
     [Fact]
     public void Zero_and_identity_are_themselves_and_a_NaN_is_refused()
     {
