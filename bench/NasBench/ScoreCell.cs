@@ -55,7 +55,7 @@ sealed class ScoreCell(NasImages? images, long seed)
         var given = setting.Inputs == NasInputs.Images ? images ?? throw new InvalidOperationException($"The setting {setting.Id} needs images.") : null;
         var data = given is null ? NoData : new Dictionary<string, TensorData>(StringComparer.Ordinal) { ["image"] = given.Images };
         // Draws of its own for each cell: layers that all cells have would else be drawn alike, and one such draw tilt the whole table.
-        var options = new AuditOptions { Profile = Profile.Full, Batch = setting.Batch, Seed = seed * Nas201Table.Cells + cell, Data = data, DataSource = "CIFAR-10", Labels = given?.Labels };
+        var options = new AuditOptions { Profile = OnnxAuditor.Profile.Full, Batch = setting.Batch, Seed = seed * Nas201Table.Cells + cell, Data = data, DataSource = "CIFAR-10", Labels = given?.Labels };
         CanonicalModel At(long batch) => Canonicalizer.Run(model, new CanonicalOptions { Batch = batch, InputShapes = Shape(batch, setting.Size) });
         var canonical = At(setting.Batch);
         using var measure = new Measure(canonical, At, new MeasureSettings(Engine, data, options.DataSource, options.Labels, null, null));
