@@ -38,7 +38,7 @@ static class NasResults
         page.Table(["proxy", "setting", "cells", "ρ", "τ", "top tenth", "none last", "size known", "calibration", "published"], whole.Select(r => r.Headline()));
         page.Line("## CIFAR-100 and ImageNet16-120");
         page.Line();
-        page.Table(["proxy", "setting", "ρ CIFAR-100", "τ CIFAR-100", "ρ ImageNet16-120", "τ ImageNet16-120"], whole.Select(r => r.Others()));
+        page.Table(["proxy", "setting", "ρ CIFAR-100", "τ CIFAR-100", "ρ ImageNet16-120", "τ ImageNet16-120", "calibration, both", "published, both"], whole.Select(r => r.Others()));
         page.Line("## Components");
         page.Line();
         page.Line("As they are, without regard to which direction is good.");
@@ -99,7 +99,7 @@ static class NasResults
 
         public string[] Headline() => [Name, Column.Setting, Cells, Show(rho[0]), Show(tau[0]), Show(top), Show(last), Show(given), Reference?.Calibration ?? "", Reference?.Published ?? ""];
 
-        public string[] Others() => [Name, Column.Setting, Show(rho[1]), Show(tau[1]), Show(rho[2]), Show(tau[2])];
+        public string[] Others() => [Name, Column.Setting, Show(rho[1]), Show(tau[1]), Show(rho[2]), Show(tau[2]), Reference?.CalibrationOfOthers ?? "", Reference?.PublishedOfOthers ?? ""];
 
         public string[] Part() => [Name, Column.Setting, Cells, Show(rho[0]), Show(tau[0]), Show(rho[1]), Show(rho[2]), Reference?.Calibration ?? "", Reference?.Published ?? ""];
 
