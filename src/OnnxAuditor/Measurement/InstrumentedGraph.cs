@@ -98,8 +98,8 @@ sealed class InstrumentedGraph
     /// <summary>Instruments that could not be built in, with the reason.</summary>
     public Dictionary<Instrument, string> Refused { get; } = [];
 
-    /// <summary>Inputs that instruments feed.</summary>
-    public Dictionary<Value, Func<Protocol, TensorData>> Fed { get; } = [];
+    /// <summary>Inputs that instruments feed, given the number of the part of the batch.</summary>
+    public Dictionary<Value, Func<Protocol, int, TensorData>> Fed { get; } = [];
 
     /// <summary>What the reverse sweep found; null without a loss.</summary>
     public DifferentiationResult? Differentiation { get; private set; }
