@@ -83,6 +83,9 @@ sealed class InstrumentedGraph
     /// <summary>The attached loss; null where no gradient is asked for or none can be attached.</summary>
     public AttachedLoss? Loss { get; private set; }
 
+    /// <summary>Whether the loss is a sum over samples; else it is a mean.</summary>
+    public bool LossIsSum => Loss?.Terms.All(t => t.Kind == LossKind.Sum) == true;
+
     /// <summary>Why no loss could be attached; null where one was or none was asked for.</summary>
     public string? LossFailure { get; private set; }
 
