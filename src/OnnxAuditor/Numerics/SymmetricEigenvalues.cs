@@ -8,7 +8,9 @@ namespace OnnxAuditor.Numerics;
 /// </summary>
 static class SymmetricEigenvalues
 {
-    const int MostSteps = 60;
+    /// <summary>Steps for one eigenvalue until rounding is given more room, and until none is found. Three are the rule.</summary>
+    const int PatientSteps = 30, MostSteps = 48;
+
     const double Epsilon = 2.220446049250313e-16;
 
     /// <summary>The eigenvalues, ascending.</summary>
@@ -78,6 +80,9 @@ static class SymmetricEigenvalues
     {
         for (var step = 0; ; step++)
         {
+            // Where large eigenvalues lie before a cluster at zero, their rounding flows into it with every step, and no entry there stays below the floor. Up to the
+            // rounding of the largest, what is left out moves no eigenvalue by more than the reduction has.
+            if (step > PatientSteps) floor *= 2;
             var m = l;
             while (m < d.Length - 1 && Math.Abs(e[m]) > Math.Max(floor, Epsilon * (Math.Abs(d[m]) + Math.Abs(d[m + 1])))) m++;
             if (m == l) return;
