@@ -17,24 +17,26 @@ public sealed class ProxyEngineTests(ITestOutputHelper output)
         // The gradient of a key's bias is zero, as a softmax does not see it; the share of its entries is that of rounding.
         ("intrain", "o" or "") when path.Contains("transformer", StringComparison.Ordinal) => 0.05,
         // An input of a gate within rounding of zero is on for one engine and off for the other.
-        ("naswot" or "linear_regions" or "swap" or "reg_swap" or "l_swag", _) => 1e-3,
-        // Quotients by differences of nearly equal gradients, and the smallest eigenvalues of nearly singular matrices.
-        ("zico" or "jacob_cov" or "epe_nas" or "ntk_condition" or "gradalign", _) => 5e-3,
+        ("naswot" or "linear_regions" or "swap" or "reg_swap", _) => 1e-3,
+        // Sums that the entries carry whose gradients differ least between two batches, down to rounding.
+        ("zico" or "l_swag", _) => 1e-2,
+        // Smallest eigenvalues of nearly singular matrices.
+        ("jacob_cov" or "ntk_condition" or "gradalign", _) => 1e-3,
         // Signs of entries that are zero but for rounding.
         ("gradsign", _) => 1e-3,
         // Differences of features that move by a hundredth.
         ("zen", _) => 1e-3,
         // Terms of both signs that largely cancel.
-        ("grasp" or "plain", _) => 5e-3,
+        ("grasp" or "plain", _) => 1e-3,
         _ => Tolerance,
     };
 
     [Theory]
-    [InlineData("models/residual_cnn.onnx", 6)]
-    [InlineData("models/transformer.onnx", 6)]
-    [InlineData("models/lstm_tagger.onnx", 6)]
+    [InlineData("models/residual_cnn.onnx", 3)]
+    [InlineData("models/transformer.onnx", 4)]
+    [InlineData("models/lstm_tagger.onnx", 2)]
     [InlineData("shared/torch/torch_encoder.onnx", 4)]
-    [InlineData("shared/torch/torch_mobilenet_v3.onnx", 4)]
+    [InlineData("shared/torch/torch_mobilenet_v3.onnx", 4, Explicit = true)]
     public void Both_engines_give_the_same_scores(string path, long batch)
     {
         if (TorchLibrary.Unavailable is { } why) Assert.Skip(why);
@@ -42,7 +44,7 @@ public sealed class ProxyEngineTests(ITestOutputHelper output)
         var watch = System.Diagnostics.Stopwatch.StartNew();
         var ort = scored.Scores(ScoredModel.Ids);
         output.WriteLine($"ort {watch.Elapsed}");
-        var torch = (scored with { Torch = new TorchSettings(Threads: 2) }).Scores(ScoredModel.Ids);
+        var torch = (scored with { Torch = new TorchSettings(Threads: 1) }).Scores(ScoredModel.Ids);
         output.WriteLine($"both {watch.Elapsed}");
         var faults = new List<string>();
         foreach (var (id, score) in ort)

@@ -94,7 +94,7 @@ sealed record ScoredModel(Model Model)
     /// <summary>What the drawn inputs of a protocol are.</summary>
     public IReadOnlyDictionary<string, InputData> Inputs(Protocol protocol) => MakeInputs.For(Canonical(protocol.Batch), protocol, 1, Data, "");
 
-    Measure NewMeasure() => new(Canonical(Batch), Canonical, new MeasureSettings(new OrtSettings(Threads: 2), Data, "", Labels, null, MaxMemory) { Torch = Torch });
+    Measure NewMeasure() => new(Canonical(Batch), Canonical, new MeasureSettings(new OrtSettings(Threads: 1), Data, "", Labels, null, MaxMemory) { Torch = Torch });
 
     /// <summary>Asserts that two values agree.</summary>
     /// <param name="what">What they are.</param>
