@@ -83,6 +83,9 @@ sealed class InstrumentedGraph
     /// <summary>The attached loss; null where no gradient is asked for or none can be attached.</summary>
     public AttachedLoss? Loss { get; private set; }
 
+    /// <summary>Whether the loss is a sum over samples; else it is a mean.</summary>
+    public bool LossIsSum => Loss?.Terms.All(t => t.Kind == LossKind.Sum) == true;
+
     /// <summary>Why no loss could be attached; null where one was or none was asked for.</summary>
     public string? LossFailure { get; private set; }
 
@@ -98,8 +101,8 @@ sealed class InstrumentedGraph
     /// <summary>Instruments that could not be built in, with the reason.</summary>
     public Dictionary<Instrument, string> Refused { get; } = [];
 
-    /// <summary>Inputs that instruments feed.</summary>
-    public Dictionary<Value, Func<Protocol, TensorData>> Fed { get; } = [];
+    /// <summary>Inputs that instruments feed, given the number of the part of the batch.</summary>
+    public Dictionary<Value, Func<Protocol, int, TensorData>> Fed { get; } = [];
 
     /// <summary>What the reverse sweep found; null without a loss.</summary>
     public DifferentiationResult? Differentiation { get; private set; }

@@ -36,9 +36,13 @@ static class MakeInputs
             var dims = input.Shape.ToArray();
             if (batchAxis >= 0) dims[batchAxis] = Math.Max(dims[batchAxis], samples);
             var skipped = batchAxis == 0 ? protocol.Draw * dims[0] : 0;
-            inputs[input.Name] = protocol.Input == InputLaw.Auto && given.TryGetValue(input.Name, out var data)
-                ? new InputData(Fit(input, dims, data, skipped), givenSource)
-                : Synthetic(input, dims, batchAxis, protocol, consumers);
+            if (protocol.Input != InputLaw.Auto || !given.TryGetValue(input.Name, out var data))
+            {
+                inputs[input.Name] = Synthetic(input, dims, batchAxis, protocol, consumers);
+                continue;
+            }
+            if (batchAxis > 0 && protocol.Draw > 0) throw new ModelException(ModelProblem.Binding, $"The data for input '{input.Name}' hold one batch, as its samples do not come first; another batch is needed.");
+            inputs[input.Name] = new InputData(Fit(input, dims, data, skipped), givenSource);
         }
         return inputs;
     }
@@ -66,7 +70,7 @@ static class MakeInputs
         if (input.Type.IsFloat) return SyntheticFloat(input, dims, batchAxis, count, protocol, random, consumers);
         if (input.Type == ElementType.Bool) return Numbers(input, dims, count, _ => 1, "all true");
         if (!input.Type.IsInteger) throw new ModelException(ModelProblem.Unsupported, $"The input '{input.Name}' is {input.Type}; give its contents with --data.");
-        if (LooksLike(input.Name, "mask")) return Numbers(input, dims, count, _ => 1, "all ones (a mask)");
+        if (IsMask(input)) return Numbers(input, dims, count, _ => 1, "all ones (a mask)");
         if (LooksLike(input.Name, "position")) return Numbers(input, dims, count, i => i % dims[^1], "0, 1, 2, … along the last axis (positions)");
         if (LooksLike(input.Name, "len") && dims.Length <= 1) return Numbers(input, dims, count, _ => 1, "ones (a length)");
         var bound = TokenBound(input, consumers);
@@ -80,7 +84,7 @@ static class MakeInputs
     static InputData SyntheticFloat(Value input, long[] dims, int batchAxis, int count, Protocol protocol, SeededRandom random, Dictionary<Value, List<Node>> consumers)
     {
         if (IsState(input, consumers)) return Numbers(input, dims, count, _ => 0, "zeros (a state)");
-        if (LooksLike(input.Name, "mask")) return Numbers(input, dims, count, _ => 1, "all ones (a mask)");
+        if (IsMask(input)) return Numbers(input, dims, count, _ => 1, "all ones (a mask)");
         if (protocol.Input == InputLaw.GreyRamp)
         {
             var samples = batchAxis >= 0 ? dims[batchAxis] : 1;
@@ -112,6 +116,11 @@ static class MakeInputs
         for (var i = 0; i < count; i++) values[i] = at(i);
         return new InputData(TensorData.FromNumbers(input.Type, dims, values), source);
     }
+
+    /// <summary>Whether a float input is no signal but a state or a mask, whose contents no law draws.</summary>
+    public static bool IsSetting(Value input, Dictionary<Value, List<Node>> consumers) => IsState(input, consumers) || IsMask(input);
+
+    static bool IsMask(Value input) => LooksLike(input.Name, "mask");
 
     static bool LooksLike(string name, string word) => name.Contains(word, StringComparison.OrdinalIgnoreCase);
 

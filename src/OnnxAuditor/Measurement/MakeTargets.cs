@@ -14,12 +14,13 @@ static class MakeTargets
     /// <param name="seed">The seed.</param>
     /// <param name="run">Which part of the batch runs.</param>
     /// <param name="labels">The user's targets for the whole batch; null for seeded ones.</param>
-    /// <exception cref="ModelException">The target's shape is not known.</exception>
+    /// <param name="another">Whether the part is one of another batch than the first, which the user's targets need not reach to.</param>
+    /// <exception cref="ModelException">The target's shape is not known, or the user's targets do not reach to another batch.</exception>
     /// <exception cref="UsageException">The user's targets do not fit.</exception>
-    public static TensorData For(LossTerm term, Value target, long seed, int run, TensorData? labels)
+    public static TensorData For(LossTerm term, Value target, long seed, int run, TensorData? labels, bool another = false)
     {
         if (target.Shape is not { IsStatic: true } shape) throw new ModelException(ModelProblem.Binding, $"The shape of the loss target of '{term.Output.Name}' is not known: {target.Shape}.");
-        if (labels is not null) return Labels(labels, term, target, shape, run);
+        if (labels is not null) return Labels(labels, term, target, shape, run, another);
         var random = new SeededRandom(seed, string.Create(CultureInfo.InvariantCulture, $"target/{term.Output.Name}/{run}"));
         var values = new double[checked((int)shape.ElementCount)];
         var classes = term.Kind == LossKind.CrossEntropy ? term.AttachedTo.Shape![term.ClassAxis].Size : 2;
@@ -27,11 +28,14 @@ static class MakeTargets
         return TensorData.FromNumbers(target.Type, shape.ToArray(), values);
     }
 
-    static TensorData Labels(TensorData labels, LossTerm term, Value target, Shape shape, int run)
+    static TensorData Labels(TensorData labels, LossTerm term, Value target, Shape shape, int run, bool another)
     {
         var expected = shape.ToArray();
         var perRun = expected.Length == 0 ? 1 : expected[0];
-        var fits = labels.Dims.Count == expected.Length && (expected.Length == 0 || labels.Dims[0] >= perRun * (run + 1)) && labels.Dims.Skip(1).SequenceEqual(expected.Skip(1));
+        var needed = perRun * (run + 1);
+        var fits = labels.Dims.Count == expected.Length && labels.Dims.Skip(1).SequenceEqual(expected.Skip(1));
+        if (fits && another && expected.Length > 0 && labels.Dims[0] < needed) throw new ModelException(ModelProblem.Binding, $"The labels hold {labels.Dims[0]} samples; another batch needs {needed}.");
+        fits = fits && (expected.Length == 0 || labels.Dims[0] >= needed);
         if (!fits) throw new UsageException($"The labels have shape {labels.Shape}; the loss of '{term.Output.Name}' takes {shape}.");
         if (term.Kind == LossKind.CrossEntropy && !labels.Type.IsInteger) throw new UsageException($"The labels are {labels.Type}; a cross-entropy takes int64 classes.");
         var part = expected.Length == 0 ? labels : BatchPart.Of(labels, 0, perRun * run, perRun);

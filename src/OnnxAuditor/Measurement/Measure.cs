@@ -60,7 +60,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             if (RunCollapsed(protocol, cancellation) is { } collapsed) return collapsed;
             var result = RunOnce(protocol, scaled: false, wide: false, cancellation) ?? RunOnce(protocol, scaled: true, wide: false, cancellation)!;
             if (!protocol.Wide || !LeftRange(result)) return result;
-            return TorchLibrary.Unavailable is { } reason ? result with { Failure = $"values leave the range of float32, and float64 needs libtorch: {reason}" } : RunOnce(protocol, scaled: false, wide: true, cancellation)!;
+            return TorchLibrary.Unavailable is { } reason ? result with { Failure = $"values leave the range of float32, or vanish in it, and float64 needs libtorch: {reason}" } : RunOnce(protocol, scaled: false, wide: true, cancellation)!;
         }
         catch (ModelException e) when (e.Problem is ModelProblem.Unsupported or ModelProblem.Binding or ModelProblem.InvalidGraph)
         {
@@ -101,7 +101,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         }
         if (!scaled && reader.LeavesRange) return null;
         Passes++;
-        return Diagnose(reader.Result(protocol, runs) with { Drawn = weights, Labels = labels.Count > 0 ? labels : null }, model, graph, inputs, protocol, weights, runs, cancellation);
+        return Diagnose(reader.Result(protocol, runs) with { Drawn = weights, Labels = labels.Count > 0 ? labels : null }, model, graph, inputs, protocol, weights, runs, wide, cancellation);
     }
 
     /// <inheritdoc/>
@@ -158,9 +158,10 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         wide ? new TorchExecutor(model, (settings.Torch ?? new TorchSettings("cpu", settings.Ort.Threads)) with { Float64 = true })
         : settings.Torch is { } torch ? new TorchExecutor(model, torch) : new OrtExecutor(model, settings.Ort);
 
-    /// <summary>Whether a result is not finite somewhere.</summary>
+    /// <summary>Whether a result is not finite somewhere, or a reading vanishes as a whole.</summary>
     static bool LeftRange(ModelMeasurement result) =>
-        result.FirstNonFinite is not null || result.FirstNonFiniteGradient is not null || result.Readings.Values.Any(r => r.Value is double[] values && Array.Exists(values, v => !double.IsFinite(v)));
+        result.FirstNonFinite is not null || result.FirstNonFiniteGradient is not null
+        || result.Readings.Values.Any(r => r.Value is double[] values && (Array.Exists(values, v => !double.IsFinite(v)) || Array.TrueForAll(values, v => v == 0)));
 
     /// <summary>ONNX Runtime has kernels for the standard operators, the classical machine-learning ones and its own; others need a library that is not here.</summary>
     static void RefuseForeignOperators(Graph graph)
@@ -189,21 +190,21 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             feeds[input.Name] = runs > 1 && model.Batch.Axes.TryGetValue(input.Name, out var axis) ? BatchPart.Of(data.Data, axis, run * model.Batch.Size, model.Batch.Size) : data.Data;
         }
         foreach (var (parameter, value) in graph.FedParameters) feeds[value.Name] = weights.TryGetValue(parameter, out var drawn) ? drawn : parameter.Value.Data!;
-        foreach (var (value, contents) in graph.Fed) feeds[value.Name] = contents(protocol);
-        foreach (var term in graph.Loss?.Terms ?? []) if (term.Target is { } target) feeds[target.Name] = MakeTargets.For(term, target, protocol.Seed, run + protocol.Draw * (int)runs, settings.Labels);
+        foreach (var (value, contents) in graph.Fed) feeds[value.Name] = contents(protocol, run);
+        foreach (var term in graph.Loss?.Terms ?? []) if (term.Target is { } target) feeds[target.Name] = MakeTargets.For(term, target, protocol.Seed, run + protocol.Draw * (int)runs, settings.Labels, another: protocol.Draw > 0);
         return feeds;
     }
 
     ModelMeasurement Diagnose(
         ModelMeasurement measured, CanonicalModel model, InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Protocol protocol,
-        IReadOnlyDictionary<Parameter, TensorData> weights, long runs, CancellationToken cancellation)
+        IReadOnlyDictionary<Parameter, TensorData> weights, long runs, bool wide, CancellationToken cancellation)
     {
         var forwardBad = measured.Layers.Any(l => l.Moments is { } m && !double.IsFinite(m.Rms + m.MaxAbs)) || measured.Loss is { } loss && !double.IsFinite(loss)
             || measured.Outputs.Any(o => o.Data.ToFloats().Any(v => !float.IsFinite(v)));
         var backwardBad = measured.Parameters.Any(p => p.Gradient is { } g && !double.IsFinite(g.Norm)) || measured.Layers.Any(l => l.Gradient is { } g && !double.IsFinite(g.Norm));
         if (!forwardBad && !backwardBad) return measured;
         var finder = FindNonFinite.In(graph);
-        using var executor = Executor(finder.Model);
+        using var executor = Executor(finder.Model, wide);
         for (var r = 0; r < runs; r++)
         {
             var flags = executor.Run(Feeds(model, graph, inputs, protocol, weights, r, runs), [finder.FlagsName], cancellation)[0].ToFloats();

@@ -17,6 +17,9 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
     readonly Dictionary<Instrument, InstrumentOutputs> taken = instruments.ToDictionary(i => i, i => new InstrumentOutputs(graph, parameters, batch, graph.Kept.GetValueOrDefault(i)));
     int runs;
 
+    /// <summary>By how much the loss of the whole batch is less than the sum of its parts': a mean over more samples.</summary>
+    int LossShare => graph.LossIsSum ? 1 : runs;
+
     /// <summary>Takes in the outputs of one run.</summary>
     public void Add(IReadOnlyList<string> names, IReadOnlyList<TensorData> results)
     {
@@ -66,7 +69,7 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         var layers = graph.Layers.Select((layer, i) => new LayerMeasurement(layer, LayerMoments(layer, i), Covariance(i), GradientOf(layer, i)));
         var measured = parameters.Select((p, i) => new ParameterMeasurement(p, ParameterGradient(p, i)));
         var shown = outputs.OrderBy(o => o.Key).Select(o => new OutputMeasurement(graph.Probes.First(p => p.Kind == ProbeKind.Output && p.Index == o.Key).Output.Name, Concatenate(o.Value)));
-        double? loss = sums.TryGetValue((ProbeKind.Loss, 0, false), out var sum) ? sum[0] / runs : null;
+        double? loss = sums.TryGetValue((ProbeKind.Loss, 0, false), out var sum) ? sum[0] / LossShare : null;
         var coverage = graph.Differentiation is { } d ? new BackwardCoverage(d.ActiveNodes.Count, d.Blocked) : null;
         return new ModelMeasurement(protocol, [.. layers], [.. measured], [.. shown], loss, LossWords(), coverage, null, null,
             runs == expectedRuns ? null : $"only {runs} of {expectedRuns} runs were made")
@@ -179,10 +182,10 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
 
     LayerGradient? GradientOf(Layer layer, int index)
     {
-        // Each of several runs has a loss of its own, a mean over fewer samples: the gradient of their mean is smaller by the number of runs.
+        // Each of several runs has a loss of its own, a mean over fewer samples: the gradient of their mean is smaller by the number of runs, but where the loss is a sum.
         if (!sums.TryGetValue((ProbeKind.GradientSums, index, false), out var squares)) return null;
         var count = layer.Output.Shape!.ElementCount * runs;
-        return new LayerGradient(count, Math.Sqrt(squares[0]) / runs, 1 - sums[(ProbeKind.GradientNonZeros, index, false)][0] / count);
+        return new LayerGradient(count, Math.Sqrt(squares[0]) / LossShare, 1 - sums[(ProbeKind.GradientNonZeros, index, false)][0] / count);
     }
 
     GradientMoments? ParameterGradient(Parameter parameter, int index)
@@ -199,7 +202,7 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         var zeros = 0L;
         foreach (var v in total)
         {
-            var g = v / runs;
+            var g = v / LossShare;
             sum += g;
             squares += g * g;
             max = Math.Max(max, Math.Abs(g));

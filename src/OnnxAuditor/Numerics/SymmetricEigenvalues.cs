@@ -8,7 +8,9 @@ namespace OnnxAuditor.Numerics;
 /// </summary>
 static class SymmetricEigenvalues
 {
-    const int MostSteps = 300;
+    /// <summary>Steps for one eigenvalue until rounding is given more room, and until none is found. Three are the rule.</summary>
+    const int PatientSteps = 30, MostSteps = 48;
+
     const double Epsilon = 2.220446049250313e-16;
 
     /// <summary>The eigenvalues, ascending.</summary>
@@ -22,8 +24,8 @@ static class SymmetricEigenvalues
         var diagonal = new double[n];
         var beside = new double[n];
         Tridiagonalize(matrix, n, diagonal, beside);
-        // What the reduction leaves of an eigenvalue of zero is rounding of the largest entry, which need not get small beside itself.
-        var floor = Epsilon * Math.Max(Math.Abs(TensorPrimitives.MaxMagnitude<double>(diagonal)), Math.Abs(TensorPrimitives.MaxMagnitude<double>(beside)));
+        // Beside the largest entry, what the reduction leaves of an eigenvalue of zero is rounding, which never gets small beside itself.
+        var floor = 1e-3 * Epsilon * Math.Max(Math.Abs(TensorPrimitives.MaxMagnitude<double>(diagonal)), Math.Abs(TensorPrimitives.MaxMagnitude<double>(beside)));
         for (var l = 0; l < n; l++) Isolate(diagonal, beside, l, floor);
         Array.Sort(diagonal);
         return diagonal;
@@ -78,6 +80,9 @@ static class SymmetricEigenvalues
     {
         for (var step = 0; ; step++)
         {
+            // Where large eigenvalues lie before a cluster at zero, their rounding flows into it with every step, and no entry there stays below the floor. Up to the
+            // rounding of the largest, what is left out moves no eigenvalue by more than the reduction has.
+            if (step > PatientSteps) floor *= 2;
             var m = l;
             while (m < d.Length - 1 && Math.Abs(e[m]) > Math.Max(floor, Epsilon * (Math.Abs(d[m]) + Math.Abs(d[m + 1])))) m++;
             if (m == l) return;

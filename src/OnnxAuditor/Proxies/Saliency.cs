@@ -93,7 +93,7 @@ static class Saliency
         x =>
         {
             var (flows, failure) = x.Runs[0].Read(SynapticFlow.Instrument);
-            return flows is null ? Score.NotAvailable(failure!) : Score.Of(Math.Log(flows.Sum()), ("tensors", flows.Length));
+            return flows is null ? Score.NotAvailable(failure!) : flows.Sum() == 0 ? Score.NotAvailable("no signal flows through the weights") : Score.Of(Math.Log(flows.Sum()), ("tensors", flows.Length));
         },
         new ProxyText(
             Summary: "How much signal flows through all weights together, without any data.",

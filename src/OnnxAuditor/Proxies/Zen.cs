@@ -1,3 +1,4 @@
+using GraphRewriter.Ir;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Measurement.Instruments;
 
@@ -10,7 +11,7 @@ static class Zen
     internal static readonly Proxy Proxy = new(
         "zen", "Zen-score", HigherIsBetter: true, ProxyCost.Forward,
         o => [ProxyRuns.Gaussian(o, PooledFeatures.Instrument) with { Input = InputLaw.Normal }, ProxyRuns.Gaussian(o, PooledFeatures.Instrument) with { Input = InputLaw.Perturbed }],
-        x => Score(x.Runs[0], x.Runs[1]),
+        x => Score(x.Model.Model.Graph, x.Runs[0], x.Runs[1]),
         new ProxyText(
             Summary: "How strongly the features in front of the head react to a small change of the input, with what norms divide by put back.",
             Definition: """
@@ -22,8 +23,11 @@ static class Zen
             WhenNotToUse: "The source takes residual connections out and defines it for plain chains of convolutions; on other graphs it is dominated by depth. Other norms than BatchNormalization are not put back.",
             Source: "Lin et al., Zen-NAS, ICCV 2021, arXiv 2102.01063, and its released code. There the variances are running ones after two passes at momentum 0.1, here those of the first batch, and residual connections stay."));
 
-    static Score Score(ModelMeasurement plain, ModelMeasurement moved)
+    static Score Score(Graph graph, ModelMeasurement plain, ModelMeasurement moved)
     {
+        var consumers = graph.Consumers();
+        // Where tokens go in, both runs are the same but for rounding.
+        if (!graph.Inputs.Exists(i => i.IsFloat && i.Data is null && !MakeInputs.IsSetting(i, consumers))) return Proxies.Score.NotAvailable("the model has no float input that could be moved");
         var (a, failure) = plain.Read(PooledFeatures.Instrument);
         if (a is null) return Proxies.Score.NotAvailable(failure!);
         var (b, second) = moved.Read(PooledFeatures.Instrument);

@@ -25,6 +25,26 @@ public sealed class SymmetricEigenvaluesTests
         for (var i = 0; i < n; i++) Assert.Equal(expected[i], actual[i], 1e-11 * expected[^1]);
     }
 
+    [Theory]
+    [InlineData(16, 9)]
+    [InlineData(72, 5)]
+    [InlineData(96, 40)]
+    [InlineData(240, 12)]
+    [InlineData(480, 30)]
+    public void Those_of_a_Gram_matrix_of_few_rows_and_channels_of_unlike_size_settle(int n, int rank)
+    {
+        // As of channels that mostly are off, and of hard activations: clusters at zero, and columns from 1e-8 to 1.
+        for (var seed = 0; seed < 8; seed++)
+        {
+            var random = new SeededRandom(seed, "graded");
+            var factor = Matrix<double>.Build.Dense(rank, n, (_, j) => (float)(Math.Max(0, random.Normal() - seed % 3 * 0.7) * Math.Pow(10, -8.0 * (seed % 2 == 0 ? j : n - j) / n)));
+            var matrix = factor.TransposeThisAndMultiply(factor);
+            var actual = SymmetricEigenvalues.Of(matrix.ToRowMajorArray(), n);
+            var expected = factor.Svd(computeVectors: false).S.Select(s => s * s).Order().ToArray();
+            for (var i = 0; i < n; i++) Assert.Equal(i < n - expected.Length ? 0 : expected[i - n + expected.Length], actual[i], 1e-14 * n * expected[^1]);
+        }
+    }
+
     [Fact]
     public void Of_a_second_difference_matrix_they_are_the_known_cosines()
     {

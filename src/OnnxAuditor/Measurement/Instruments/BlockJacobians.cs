@@ -1,3 +1,4 @@
+using System.Globalization;
 using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
@@ -40,7 +41,7 @@ static class BlockJacobians
             }
             var shape = to.Shape!;
             var name = $"cotangent/{borders[i].Name}";
-            var cotangent = site.Input(name, shape, p => Rademacher(shape, p.Seed, name));
+            var cotangent = site.Input(name, shape, (p, part) => Rademacher(shape, p.Seed, name, (int)site.Batch, part));
             var tape = new Tape(site.Names) { Prefix = "grad/", Origin = borders[i].Name };
             if (!Differentiate.Run(site.Graph, [(to, cotangent)], [from], tape, site.StraightThrough).Gradients.TryGetValue(from, out var back))
             {
@@ -82,11 +83,16 @@ static class BlockJacobians
         return t.Div(t.MatMul(g, t.TransposeLast(r)), r.Shape![1].Size);
     }
 
-    static TensorData Rademacher(Shape shape, long seed, string name)
+    /// <summary>Random signs. Each sample's are drawn by its place in the whole batch, so that a batch in parts has those of one that is not.</summary>
+    static TensorData Rademacher(Shape shape, long seed, string name, int batch, int part)
     {
-        var random = new SeededRandom(seed, name);
         var values = new float[shape.ElementCount];
-        for (var i = 0; i < values.Length; i++) values[i] = random.Integer(2) == 0 ? -1 : 1;
+        var samples = values.Length % batch == 0 ? batch : 1;
+        for (var s = 0; s < samples; s++)
+        {
+            var random = new SeededRandom(seed, string.Create(CultureInfo.InvariantCulture, $"{name}/{part * samples + s}"));
+            foreach (ref var sign in values.AsSpan(values.Length / samples * s, values.Length / samples)) sign = random.Integer(2) == 0 ? -1 : 1;
+        }
         return TensorData.FromFloats(shape.ToArray(), values);
     }
 

@@ -43,12 +43,11 @@ static class FisherProducts
         var layers = new List<ChannelFisher>();
         foreach (var (index, key) in outputs.Numbered("product"))
         {
-            // The loss of one part is a mean over fewer samples.
             var (values, rows, columns) = outputs.Rows(key);
             var channels = new double[columns];
             for (var i = 0; i < values.Length; i++)
             {
-                var s = (double)values[i] / outputs.Parts;
+                var s = (double)values[i] / outputs.LossShare;
                 channels[i % columns] += s * s / (2.0 * rows);
             }
             layers.Add(new ChannelFisher(outputs.Layers[index], channels));

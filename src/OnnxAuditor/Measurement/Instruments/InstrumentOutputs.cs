@@ -27,6 +27,9 @@ sealed class InstrumentOutputs(InstrumentedGraph graph, IReadOnlyList<Parameter>
     /// <summary>The number of parts that the batch went through in.</summary>
     public int Parts { get; private set; }
 
+    /// <summary>By how much the loss of the whole batch is less than the sum of its parts': each part's is a mean over fewer samples, unless the loss is a sum.</summary>
+    public int LossShare => graph.LossIsSum ? 1 : Parts;
+
     /// <summary>The keys shown, in the order of showing.</summary>
     public IEnumerable<string> Keys => parts.Keys;
 

@@ -56,8 +56,8 @@ sealed class InstrumentSite(CanonicalModel source, Graph graph, IReadOnlyDiction
     /// <summary>What the instrument at work knows of its outputs, handed to its reader as it is.</summary>
     public object? Kept { get; set; }
 
-    /// <summary>Inputs added, with what they are fed under a protocol.</summary>
-    public Dictionary<Value, Func<Protocol, TensorData>> Fed { get; } = [];
+    /// <summary>Inputs added, with what they are fed under a protocol for a part of the batch.</summary>
+    public Dictionary<Value, Func<Protocol, int, TensorData>> Fed { get; } = [];
 
     /// <summary>The value of the instrumented graph that stands for one of the canonical model.</summary>
     public Value Image(Value value) => images[value];
@@ -71,7 +71,7 @@ sealed class InstrumentSite(CanonicalModel source, Graph graph, IReadOnlyDiction
     public void Show(string key, Value value) => Shown.Add((key, value));
 
     /// <summary>Adds a float32 input that is fed by the instrument.</summary>
-    public Value Input(string name, Shape shape, Func<Protocol, TensorData> contents)
+    public Value Input(string name, Shape shape, Func<Protocol, int, TensorData> contents)
     {
         var input = new Value(names.Fresh(name), ElementType.Float32, shape);
         graph.Inputs.Add(input);

@@ -22,17 +22,19 @@ static class OutputCurve
     static void Emit(InstrumentSite site)
     {
         var logits = site.Logits()[0];
-        var points = site.Source.Model.Graph.Inputs.Where(i => i.IsFloat && i.Data is null).Select(site.Image).Where(i => i is { Type: ElementType.Float32, Shape.IsStatic: true }).ToList();
+        var consumers = site.Source.Model.Graph.Consumers();
+        // States and masks have contents of their own, which are no points of a circle.
+        var points = site.Source.Model.Graph.Inputs.Where(i => i.IsFloat && i.Data is null && !MakeInputs.IsSetting(i, consumers)).Select(site.Image).Where(i => i is { Type: ElementType.Float32, Shape.IsStatic: true }).ToList();
         if (points.Count == 0) throw new ModelException(ModelProblem.Unsupported, "the model has no float input that could move on a path");
         // x + θ v − θ²/2 u at θ = 0 has the derivatives of the circle.
-        var theta = site.Input("theta", Shape.Of(1), _ => TensorData.FromFloats([1], [0]));
+        var theta = site.Input("theta", Shape.Of(1), (_, _) => TensorData.FromFloats([1], [0]));
         var start = new Tape(site.Names) { Prefix = "curve/" };
         foreach (var point in points)
         {
-            var batch = site.Source.Batch.Axes.ContainsKey(point.Name) ? point.Shape![0].Size : 1;
+            var batch = site.Source.Batch.Axes.TryGetValue(point.Name, out var axis) && axis == 0 ? point.Shape![0].Size : 1;
             var length = (int)(point.Shape!.ElementCount / Math.Max(1, batch));
             var (shape, name) = (point.Shape, point.Name);
-            var direction = site.Input($"direction/{name}", shape, p => Repeated(OrthonormalPair.Of(length, p.Seed, name).Second, shape));
+            var direction = site.Input($"direction/{name}", shape, (p, _) => Repeated(OrthonormalPair.Of(length, p.Seed, name).Second, shape));
             var moved = start.Sub(start.Add(point, start.Mul(direction, theta)), start.Mul(point, start.Mul(start.Square(theta), 0.5)));
             site.Graph.ReplaceUses(point, moved);
         }
@@ -46,7 +48,7 @@ static class OutputCurve
     /// <summary>dy / dθ of the shape of y.</summary>
     static Value Along(InstrumentSite site, Value y, Value theta)
     {
-        var r = site.Input("cotangent", y.Shape!, _ => TensorData.FromFloats(y.Shape!.ToArray(), new float[y.Shape!.ElementCount]));
+        var r = site.Input("cotangent", y.Shape!, (_, _) => TensorData.FromFloats(y.Shape!.ToArray(), new float[y.Shape!.ElementCount]));
         if (!Differentiate.Run(site.Graph, [(y, r)], [theta], new Tape(site.Names) { Prefix = "grad/" }, site.StraightThrough).Gradients.TryGetValue(theta, out var back))
             throw new ModelException(ModelProblem.Unsupported, "the outputs do not depend on the inputs through differentiable operators");
         var tape = new Tape(site.Names) { Prefix = "jet/" };

@@ -6,8 +6,8 @@ namespace OnnxAuditor.Measurement.Instruments;
 /// <summary>Σ |w · ∂R/∂w| of each weight tensor, R the sum of the logits, by the weights of convolution, linear and recurrent layers (Tanaka et al. 2020).</summary>
 static class SynapticFlow
 {
-    /// <summary>The instrument: one number a tensor.</summary>
-    internal static readonly Instrument<double[]> Instrument = new("synaptic-flow", InstrumentNeeds.None, Emit, o => [.. o.Keys.Select(k => o.Mean(k)[0])]);
+    /// <summary>The instrument: one number a tensor, the mean over samples where the graph takes no fewer than several.</summary>
+    internal static readonly Instrument<double[]> Instrument = new("synaptic-flow", InstrumentNeeds.None, Emit, o => [.. o.Keys.Select(k => o.Mean(k)[0] / o.Batch)]);
 
     static void Emit(InstrumentSite site)
     {

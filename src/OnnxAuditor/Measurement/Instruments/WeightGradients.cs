@@ -19,7 +19,6 @@ static class WeightGradients
         if (site.Shown.Count == 0) throw new GraphRewriter.Ir.ModelException(GraphRewriter.Ir.ModelProblem.Unsupported, "no gradient reaches the weight of a convolution, linear or recurrent layer");
     }
 
-    // Each part of a batch has a loss of its own, a mean over fewer samples: the gradient of the whole is the mean of theirs.
     static WeightGradientSet Read(InstrumentOutputs outputs) => new([.. outputs.Numbered("gradient").Select(g =>
-        (outputs.Parameters[g.Index], outputs.Parts == 1 ? outputs.Each(g.Key)[0].ToFloats() : Array.ConvertAll(outputs.Mean(g.Key), v => (float)v)))]);
+        (outputs.Parameters[g.Index], outputs.Parts == 1 ? outputs.Each(g.Key)[0].ToFloats() : Array.ConvertAll(outputs.Sum(g.Key), v => (float)(v / outputs.LossShare))))]);
 }
