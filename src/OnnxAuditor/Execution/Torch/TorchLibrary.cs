@@ -65,14 +65,14 @@ static partial class TorchLibrary
         return $"libtorch is there but does not load ({reason.TrimEnd('.')}): remove the folder artifacts and build again on this system.";
     }
 
-    /// <summary>Loads the two libraries, as TorchSharp would, and makes them print errors alone.</summary>
+    /// <summary>Loads the two libraries, as TorchSharp would, makes them print errors alone, and tries what they compute.</summary>
     static string? Load()
     {
         try
         {
             foreach (var library in (string[])["torch_cpu", "LibTorchSharp"]) NativeLibrary.Load(library, typeof(torch).Assembly, searchPath: null);
             Quieten();
-            return null;
+            return OneDnn.IsRight() || (OneDnn.Disable() && OneDnn.IsRight()) ? null : "libtorch computes convolutions wrongly on this processor: set ONEDNN_MAX_CPU_ISA=SSE41 and run again.";
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
