@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
@@ -22,9 +23,16 @@ public sealed class CrossCheckTests(ITestOutputHelper output)
     static readonly string[] Quick =
         ["torch/torch_encoder.onnx", "torch/torch_tagger.onnx", "torch/torch_vit_tiny.onnx", "real/gpt2_tiny_fused.onnx", "real/mnist_cnn.onnx", "real/silero_vad_op18_ifless.onnx"];
 
+    /// <summary>Draws of inputs and targets that are tried until one stands at no kink.</summary>
+    const int Draws = 8;
+
+    static readonly ConcurrentDictionary<string, Lazy<AgreementPage.Row>> Rows = new(StringComparer.Ordinal);
+
+    static IEnumerable<string> All => SharedFiles.Models("torch").Concat(SharedFiles.Models("real"));
+
     public static TheoryData<string> QuickNetworks => [.. Quick];
 
-    public static TheoryData<string> OtherNetworks => [.. SharedFiles.Models("torch").Concat(SharedFiles.Models("real")).Where(n => !LeftOut.ContainsKey(n) && !Quick.Contains(n, StringComparer.Ordinal))];
+    public static TheoryData<string> OtherNetworks => [.. All.Where(n => !LeftOut.ContainsKey(n) && !Quick.Contains(n, StringComparer.Ordinal))];
 
     [Theory]
     [MemberData(nameof(QuickNetworks))]
@@ -33,6 +41,15 @@ public sealed class CrossCheckTests(ITestOutputHelper output)
     [Theory(Explicit = true)]
     [MemberData(nameof(OtherNetworks))]
     public void Our_gradients_are_those_of_autograd_in_larger_networks(string network) => AssertAgrees(network);
+
+    [Fact(Explicit = true)]
+    public void The_page_in_docs_is_that_of_the_networks()
+    {
+        SharedFiles.Require(["models", .. Quick[0].Split('/')]);
+        var page = AgreementPage.Of([.. All.Where(n => !LeftOut.ContainsKey(n)).Select(Checked)], LeftOut);
+        if (Environment.GetEnvironmentVariable("UPDATE_DOCS") is "1") File.WriteAllText(Checkout.Path("docs", "agreement.md"), page);
+        AgreementPage.AssertTells(page, File.ReadAllText(Checkout.Path("docs", "agreement.md")));
+    }
 
     [Fact]
     public void What_an_engine_cannot_run_is_said()
@@ -56,25 +73,37 @@ public sealed class CrossCheckTests(ITestOutputHelper output)
 
     void AssertAgrees(string network)
     {
-        using var file = OnnxReader.Read(SharedFiles.Require(["models", .. network.Split('/')]));
-        var canonical = Canonicalizer.Run(file.Model, new CanonicalOptions());
-        var found = CrossCheck.Run(file.Model, canonical, Settings(canonical), TestContext.Current.CancellationToken);
-
-        output.WriteLine($"outputs {Text(found.Outputs)} {found.OutputsSkipped}; layers {Text(found.Layers)}; gradients {Text(found.Gradients)}");
-        Assert.True(found.Failure is null, found.Failure);
-        Assert.Null(found.GradientsSkipped);
-        Assert.NotEmpty(found.Gradients);
-        Assert.DoesNotContain(found.Outputs.Concat(found.Layers).Concat(found.Gradients), t => t.Agreement == Agreement.Differs);
-        // Kinks are where rounding decides; a network of kinks would say nothing.
-        Assert.True(found.Gradients.Count(g => g.Agreement == Agreement.Agrees) * 10 >= found.Gradients.Count * 9, $"{network}: {Text(found.Gradients)}");
+        var row = Checked(network);
+        output.WriteLine($"{row}");
+        // Where a ReLU stands at zero to within rounding, rounding decides gradients: only a draw without one says that all are right.
+        Assert.True(row.AtKinks * 10 <= row.Gradients, $"{row}");
     }
 
-    static string Text(IReadOnlyList<ComparedTensor> tensors) =>
-        $"{tensors.Count} to {tensors.Select(t => t.Difference).Append(0).Max():G2}, {tensors.Count(t => t.Agreement == Agreement.Kink)} at kinks";
+    static AgreementPage.Row Checked(string network) => Rows.GetOrAdd(network, n => new Lazy<AgreementPage.Row>(() => Run(n))).Value;
 
-    static CrossCheckSettings Settings(CanonicalModel canonical)
+    /// <summary>The first draw in which at most a tenth of the gradients stands at kinks, else the last; in none may anything be in error.</summary>
+    static AgreementPage.Row Run(string network)
     {
-        var protocol = new Protocol(WeightSource.Shipped, NormStatistics.Frozen, InputLaw.Auto, canonical.Batch.Size, 0, Probes.None) { Loss = LossKind.Auto };
+        using var file = OnnxReader.Read(SharedFiles.Require(["models", .. network.Split('/')]));
+        var canonical = Canonicalizer.Run(file.Model, new CanonicalOptions());
+        AgreementPage.Row row;
+        var seed = 0;
+        do
+        {
+            var found = CrossCheck.Run(file.Model, canonical, Settings(canonical, seed), TestContext.Current.CancellationToken);
+            Assert.True(found.Failure is null, found.Failure);
+            Assert.Null(found.GradientsSkipped);
+            Assert.NotEmpty(found.Gradients);
+            Assert.DoesNotContain(found.Outputs.Concat(found.Layers).Concat(found.Gradients), t => t.Agreement == Agreement.Differs);
+            row = AgreementPage.Row.Of(network, found, seed);
+        }
+        while (row.AtKinks * 10 > row.Gradients && ++seed < Draws);
+        return row;
+    }
+
+    static CrossCheckSettings Settings(CanonicalModel canonical, long seed = 0)
+    {
+        var protocol = new Protocol(WeightSource.Shipped, NormStatistics.Frozen, InputLaw.Auto, canonical.Batch.Size, seed, Probes.None) { Loss = LossKind.Auto };
         return new CrossCheckSettings(protocol, new OrtSettings(), new TorchSettings(), new Dictionary<string, TensorData>(StringComparer.Ordinal), "", null, null);
     }
 }

@@ -18,9 +18,9 @@ static class ActivationOps
         TorchOp.Of("Selu", c => c[0].elu(c.Node.Float("alpha", 1.67326319217681884765625f), c.Node.Float("gamma", 1.05070102214813232421875f), 1)),
         TorchOp.Of("Celu", c => c[0].celu(c.Node.Float("alpha", 1))),
         TorchOp.Unary("Sigmoid", x => x.sigmoid()),
-        TorchOp.Of("HardSigmoid", c => UnitRamp(c[0] * c.Node.Float("alpha", 0.2f) + c.Node.Float("beta", 0.5f))),
+        TorchOp.Of("HardSigmoid", c => UnitRamp(c[0], c.Node.Float("alpha", 0.2f), c.Node.Float("beta", 0.5f))),
         // PyTorch's own has other slopes at -3 and 3 in some of its versions; here they are the outer ones.
-        TorchOp.Unary("HardSwish", x => where(x.abs() < 3, x * (x / 6 + 0.5), x.Where(x > 0, 0))),
+        TorchOp.Unary("HardSwish", x => Product(UnitRamp(x, 1.0 / 6, 0.5), x)),
         TorchOp.Unary("Tanh", x => x.tanh()),
         // Beyond 40 the function is X even in float64; by default PyTorch takes it for X beyond 20.
         TorchOp.Unary("Softplus", x => x.softplus(1, 40)),
@@ -33,8 +33,15 @@ static class ActivationOps
         TorchOp.Of("Hardmax", Hardmax),
     ];
 
-    /// <summary>X between 0 and 1, constant outside; at both corners the gradient is 0, which that of clamp is not.</summary>
-    static Tensor UnitRamp(Tensor x) => where((x > 0).logical_and(x < 1), x, x.detach().clamp(0, 1));
+    /// <summary>αX + β between 0 and 1, constant outside; at both corners the gradient is 0, which that of clamp is not.</summary>
+    static Tensor UnitRamp(Tensor x, double alpha, double beta)
+    {
+        var line = (x * alpha).add_(beta);
+        return line.requires_grad ? where((line > 0).logical_and(line < 1), line, line.detach().clamp(0, 1)) : line.clamp_(0, 1);
+    }
+
+    /// <summary>The product, in the place of the first factor where autograd does not need it.</summary>
+    static Tensor Product(Tensor own, Tensor x) => own.requires_grad ? own * x : own.mul_(x);
 
     static Tensor Shrink(TorchCall c)
     {

@@ -18,10 +18,11 @@ static class NormalizationOps
         TorchOp.Of("LRN",                       LocalResponse),
     ];
 
-    /// <summary>In arithmetic: libtorch's own has no gradient by given statistics. Those of a batch are of the population, in the running ones too.</summary>
+    /// <summary>In arithmetic where libtorch's own does not do: it has no gradient by given statistics. Those of a batch are of the population, in the running ones too.</summary>
     static Tensor?[] BatchNormalization(TorchCall c)
     {
         var (x, isTraining) = (Wide(c[0]), c.Node.Int("training_mode") != 0);
+        if (!isTraining && IsPlain(c)) return [batch_norm(x, c[3], c[4], c[1], c[2], training: false, eps: c.Node.Float("epsilon", 1e-5f))];
         long[] axes = [0, .. Enumerable.Range(2, Math.Max((int)x.dim() - 2, 0)).Select(i => (long)i)];
         var (mean, variance) = isTraining ? (x.mean(axes), x.var(axes, unbiased: false)) : (Wide(c[3]), Wide(c[4]));
         Tensor PerChannel(Tensor vector) => vector.reshape([-1, .. axes.Skip(1).Select(_ => 1L)]);
@@ -33,6 +34,10 @@ static class NormalizationOps
 
         Tensor Running(Tensor given, Tensor own) => (given * momentum + own * (1 - momentum)).to(given.dtype);
     }
+
+    /// <summary>Whether data, parameters and statistics are of one type that is computed in as it is, and nothing is differentiated by the statistics.</summary>
+    static bool IsPlain(TorchCall c) => c[0].dtype is ScalarType.Float32 or ScalarType.Float64 && c[0].numel() > 0
+        && c.Given.All(t => t.dtype == c[0].dtype) && !c[3].requires_grad && !c[4].requires_grad;
 
     /// <summary>In float32 at least, whatever stash_type says of float64. Outputs 1 and 2 are the mean and the reciprocal standard deviation.</summary>
     static Tensor?[] LayerNormalization(TorchCall c)

@@ -65,18 +65,33 @@ static partial class TorchLibrary
         return $"libtorch is there but does not load ({reason.TrimEnd('.')}): remove the folder artifacts and build again on this system.";
     }
 
-    /// <summary>Loads the two libraries, as TorchSharp would.</summary>
+    /// <summary>Loads the two libraries, as TorchSharp would, makes them print errors alone, and tries what they compute.</summary>
     static string? Load()
     {
         try
         {
             foreach (var library in (string[])["torch_cpu", "LibTorchSharp"]) NativeLibrary.Load(library, typeof(torch).Assembly, searchPath: null);
-            return null;
+            Quieten();
+            return OneDnn.IsRight() || (OneDnn.Disable() && OneDnn.IsRight()) ? null : "libtorch computes convolutions wrongly on this processor: set ONEDNN_MAX_CPU_ISA=SSE41 and run again.";
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
             return Explain(Platform(), IsThere(), e.Message);
         }
+    }
+
+    /// <summary>
+    /// Raises the level from which libtorch prints to the error stream, unless the user has set one: what it warns of (kernels that it does without on this processor, gradients that
+    /// refer to their leaves, which are let go here) concerns no user. TorchSharp has no call for it; where the variable is not found the warnings stay.
+    /// </summary>
+    static void Quieten()
+    {
+        const int ErrorLevel = 2;
+        if (Environment.GetEnvironmentVariable("TORCH_CPP_LOG_LEVEL") is { Length: > 0 }) return;
+        if (!NativeLibrary.TryLoad("c10", typeof(torch).Assembly, searchPath: null, out var library)) return;
+        // The second is the name that Microsoft's compiler makes of it.
+        foreach (var name in (string[])["FLAGS_caffe2_log_level", "?FLAGS_caffe2_log_level@@3HA"])
+            if (NativeLibrary.TryGetExport(library, name, out var level)) Marshal.WriteInt32(level, ErrorLevel);
     }
 
     static string Platform()

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using GraphRewriter.Ir;
 using static TorchSharp.torch;
 
@@ -28,11 +29,33 @@ sealed class TorchPass(Dictionary<Value, Tensor> values, Dictionary<Value, Value
         Gradients(this[of], [.. by.Select(v => this[v])], seed, differentiable);
 
     /// <summary>The gradients of a tensor by others; null for one that it does not depend on.</summary>
+    /// <exception cref="ModelException">libtorch cannot differentiate; the message says what.</exception>
     public static Tensor?[] Gradients(Tensor of, IReadOnlyList<Tensor> by, Tensor? seed = null, bool differentiable = false)
     {
-        if (!of.requires_grad) return new Tensor?[by.Count];
-        var gradients = autograd.grad([of], [.. by], seed is null ? null : [seed], retain_graph: true, create_graph: differentiable, allow_unused: true);
-        return [.. gradients.Select(g => g.IsInvalid ? null : g)];
+        List<Tensor> inputs = [.. by.Where(t => t.requires_grad)];
+        // Without any input libtorch would differentiate by all leaves.
+        if (!of.requires_grad || inputs.Count == 0) return new Tensor?[by.Count];
+        Clear();
+        try
+        {
+            // Not autograd.grad: TorchSharp has no handler there, and an exception of libtorch ends the process.
+            autograd.backward([of], seed is null ? null : [seed], retain_graph: true, create_graph: differentiable, inputs: inputs);
+            return [.. by.Select(t => t.requires_grad ? t.grad : null)];
+        }
+        catch (ExternalException e)
+        {
+            throw new ModelException(ModelProblem.Unsupported, $"Torch cannot differentiate: {e.Message.Split('\n', 2)[0]}", e);
+        }
+        finally
+        {
+            Clear();
+        }
+
+        // A gradient left behind would be added to the next one, and a recorded one would keep its leaf alive. A tensor that is no leaf collects gradients of later calls too.
+        void Clear()
+        {
+            foreach (var input in inputs) input.grad = null;
+        }
     }
 
     /// <inheritdoc/>

@@ -50,6 +50,13 @@ public class TorchLibraryTests
     }
 
     [Fact]
+    public void Convolutions_and_their_gradients_are_exact_on_small_whole_numbers()
+    {
+        TorchBuild.RequireLibTorch();
+        Assert.True(OneDnn.IsRight());
+    }
+
+    [Fact]
     public void The_version_is_that_which_TorchSharp_was_built_on()
     {
         TorchBuild.RequireLibTorch();
