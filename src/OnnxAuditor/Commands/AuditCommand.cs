@@ -12,9 +12,9 @@ static class AuditCommand
     public static Command Create(Terminal terminal)
     {
         var models = new Argument<List<string>>("MODEL") { Description = "Model files, folders (searched for .onnx files), patterns, or - for standard input", Arity = ArgumentArity.OneOrMore };
-        var output = OptionValues.List("--output", "FILE", "File to write instead of standard output, its format by extension (.md, .html, .json); may be repeated", text => text, splits: false);
+        var output = OptionValues.List("--output", "FILE", "File to write instead of standard output, its format by extension (.md, .html, .json, .sarif, .junit.xml); may be repeated", text => text, splits: false);
         output.Aliases.Add("-o");
-        var format = OptionValues.Of<string>("--format", "FORMAT", "Format of standard output, and of files whose extension names none: md, html, json [default: md]", FormatName);
+        var format = OptionValues.Of<string>("--format", "FORMAT", "Format of standard output, and of files whose extension names none: md, html, json, sarif, junit, github [default: md]", FormatName);
         var failOn = OptionValues.Choice("--fail-on", "The least severity of a finding that makes the exit code 1", "error", Severities.Keys);
         var quiet = new Option<bool>("--quiet", "-q") { Description = "Write nothing but the report and errors" };
         var noColor = new Option<bool>("--no-color") { Description = "Use no colours on the terminal; NO_COLOR in the environment does the same" };

@@ -7,9 +7,9 @@ namespace OnnxAuditor.Commands;
 
 /// <summary>A format that reports are written in.</summary>
 /// <param name="Name">Its name for <c>--format</c>.</param>
-/// <param name="Extension">The end of file names that asks for it.</param>
+/// <param name="Extension">The end of file names that asks for it; null for a format that is no file.</param>
 /// <param name="Write">Writes a report; the second argument is the file name without extension, null on standard output.</param>
-sealed record ReportFormat(string Name, string Extension, Func<AuditReport, string?, string> Write)
+sealed record ReportFormat(string Name, string? Extension, Func<AuditReport, string?, string> Write)
 {
     /// <summary>What reports say of rules and proxies.</summary>
     public static Glossary Glossary { get; } = new(
@@ -22,6 +22,9 @@ sealed record ReportFormat(string Name, string Extension, Func<AuditReport, stri
         new("md", ".md", (report, name) => MarkdownReport.Write(report, Glossary, name)),
         new("html", ".html", (report, _) => HtmlReport.Write(report, Glossary)),
         new("json", ".json", (report, _) => JsonReport.Write(report)),
+        new("sarif", ".sarif", (report, _) => SarifReport.Write(report, Glossary)),
+        new("junit", ".junit.xml", (report, _) => JUnitReport.Write(report)),
+        new("github", null, (report, _) => GitHubReport.Write(report)),
     ];
 
     /// <summary>The format of that name.</summary>
@@ -29,6 +32,6 @@ sealed record ReportFormat(string Name, string Extension, Func<AuditReport, stri
 
     /// <summary>The format that a file's extension asks for, or the one given for files whose extension asks for none.</summary>
     /// <exception cref="UsageException">Neither tells.</exception>
-    public static ReportFormat ByFile(string path, ReportFormat? otherwise) => Array.Find(All, f => path.EndsWith(f.Extension, StringComparison.OrdinalIgnoreCase)) ?? otherwise
-        ?? throw new UsageException($"'{path}' does not say which format to write: end it in {string.Join(", ", All.Select(f => f.Extension))}, or give --format.");
+    public static ReportFormat ByFile(string path, ReportFormat? otherwise) => Array.Find(All, f => f.Extension is { } end && path.EndsWith(end, StringComparison.OrdinalIgnoreCase)) ?? otherwise
+        ?? throw new UsageException($"'{path}' does not say which format to write: end it in {string.Join(", ", All.Select(f => f.Extension).OfType<string>())}, or give --format.");
 }

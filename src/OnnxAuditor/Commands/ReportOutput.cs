@@ -28,6 +28,7 @@ sealed record ReportOutput(IReadOnlyList<(string Path, ReportFormat Format)> Fil
     public void Write(AuditReport report, Terminal terminal, bool isQuiet)
     {
         if (Files.Count == 0) terminal.Output.Write(Standard.Write(report, null));
+        if (Files.Count == 0 && Standard.Name is "github") AppendStepSummary(report);
         foreach (var (path, format) in Files)
         {
             var prefix = Path.GetFileNameWithoutExtension(path);
@@ -35,6 +36,20 @@ sealed record ReportOutput(IReadOnlyList<(string Path, ReportFormat Format)> Fil
             if (format.Name is "md")
                 foreach (var (name, chart) in DepthCharts.Files(report, prefix)) Replace(Path.Combine(Path.GetDirectoryName(path) ?? "", name), DepthCharts.Svg(chart));
             if (!isQuiet) terminal.Error.WriteLine($"{path}: {Summary(report)}");
+        }
+    }
+
+    /// <summary>Adds the short form to the summary of the step, where a workflow of GitHub runs us.</summary>
+    static void AppendStepSummary(AuditReport report)
+    {
+        if (Environment.GetEnvironmentVariable("GITHUB_STEP_SUMMARY") is not { Length: > 0 } path) return;
+        try
+        {
+            File.AppendAllText(path, GitHubReport.Summary(report));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"'{path}', which GITHUB_STEP_SUMMARY names, cannot be written: {e.Message}");
         }
     }
 
