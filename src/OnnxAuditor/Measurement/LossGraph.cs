@@ -61,7 +61,7 @@ sealed class LossGraph
     public Dictionary<string, TensorData> Feeds(IReadOnlyDictionary<string, InputData> inputs, IEnumerable<Parameter> parameters, long seed, TensorData? labels = null)
     {
         var feeds = inputs.ToDictionary(i => i.Key, i => i.Value.Data, StringComparer.Ordinal);
-        foreach (var term in Attached.Terms) if (term.Target is { } target) feeds[target.Name] = MakeTargets.For(term, target, seed, run: 0, labels);
+        foreach (var term in Attached.Terms) if (term.Target is { } target) feeds[target.Name] = MakeTargets.For(term, target, seed, labels);
         foreach (var parameter in parameters) if (Images[parameter.Value].Data is null) feeds[Images[parameter.Value].Name] = parameter.Value.Data!;
         return feeds;
     }

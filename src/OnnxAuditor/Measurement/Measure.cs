@@ -90,18 +90,19 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         LastInputs = inputs;
         LastParts = runs;
         var weights = DrawWeights.Under(protocol, model.Parameters);
+        var targets = (graph.Loss?.Terms ?? []).Where(t => t.Target is not null).ToDictionary(t => t.Target!, t => MakeTargets.For(t, t.Target!, protocol.Seed, settings.Labels, (int)runs, protocol.Draw));
         var reader = new ProbeReader(graph, model.Parameters, protocol.Instruments, model.Batch.Kind == BatchKind.None ? 1 : model.Batch.Size);
         string[] names = [.. graph.Model.Graph.Outputs.Select(o => o.Name)];
         var labels = new List<long>();
         for (var r = 0; r < runs; r++)
         {
-            var feeds = Feeds(model, graph, inputs, protocol, weights, r, runs);
+            var feeds = Feeds(model, graph, inputs, targets, protocol, weights, r, runs);
             if (graph.Loss?.Terms is [{ Kind: LossKind.CrossEntropy, Target: { Shape.Rank: 1 } target }]) labels.AddRange(feeds[target.Name].ToInt64s());
             reader.Add(names, executor.Run(feeds, names, cancellation));
         }
         if (!scaled && reader.LeavesRange) return null;
         Passes++;
-        return Diagnose(reader.Result(protocol, runs) with { Drawn = weights, Labels = labels.Count > 0 ? labels : null }, model, graph, inputs, protocol, weights, runs, wide, cancellation);
+        return Diagnose(reader.Result(protocol, runs) with { Drawn = weights, Labels = labels.Count > 0 ? labels : null }, model, graph, inputs, targets, protocol, weights, runs, wide, cancellation);
     }
 
     /// <inheritdoc/>
@@ -180,8 +181,9 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         return 1;
     }
 
-    Dictionary<string, TensorData> Feeds(
-        CanonicalModel model, InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Protocol protocol, IReadOnlyDictionary<Parameter, TensorData> weights, int run, long runs)
+    static Dictionary<string, TensorData> Feeds(
+        CanonicalModel model, InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Dictionary<Value, TensorData> targets, Protocol protocol,
+        IReadOnlyDictionary<Parameter, TensorData> weights, int run, long runs)
     {
         var feeds = new Dictionary<string, TensorData>(StringComparer.Ordinal);
         foreach (var input in graph.Model.Graph.Inputs)
@@ -191,12 +193,12 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         }
         foreach (var (parameter, value) in graph.FedParameters) feeds[value.Name] = weights.TryGetValue(parameter, out var drawn) ? drawn : parameter.Value.Data!;
         foreach (var (value, contents) in graph.Fed) feeds[value.Name] = contents(protocol, run);
-        foreach (var term in graph.Loss?.Terms ?? []) if (term.Target is { } target) feeds[target.Name] = MakeTargets.For(term, target, protocol.Seed, run + protocol.Draw * (int)runs, settings.Labels, another: protocol.Draw > 0);
+        foreach (var (target, contents) in targets) feeds[target.Name] = runs > 1 && target.Shape is { Rank: > 0 } shape ? BatchPart.Of(contents, 0, run * shape[0].Size, shape[0].Size) : contents;
         return feeds;
     }
 
     ModelMeasurement Diagnose(
-        ModelMeasurement measured, CanonicalModel model, InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Protocol protocol,
+        ModelMeasurement measured, CanonicalModel model, InstrumentedGraph graph, IReadOnlyDictionary<string, InputData> inputs, Dictionary<Value, TensorData> targets, Protocol protocol,
         IReadOnlyDictionary<Parameter, TensorData> weights, long runs, bool wide, CancellationToken cancellation)
     {
         var forwardBad = measured.Layers.Any(l => l.Moments is { } m && !double.IsFinite(m.Rms + m.MaxAbs)) || measured.Loss is { } loss && !double.IsFinite(loss)
@@ -207,7 +209,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         using var executor = Executor(finder.Model, wide);
         for (var r = 0; r < runs; r++)
         {
-            var flags = executor.Run(Feeds(model, graph, inputs, protocol, weights, r, runs), [finder.FlagsName], cancellation)[0].ToFloats();
+            var flags = executor.Run(Feeds(model, graph, inputs, targets, protocol, weights, r, runs), [finder.FlagsName], cancellation)[0].ToFloats();
             if (finder.Origin(flags) is not { } origin) continue;
             return origin.IsBackward ? measured with { FirstNonFiniteGradient = origin.Node } : measured with { FirstNonFinite = origin.Node };
         }

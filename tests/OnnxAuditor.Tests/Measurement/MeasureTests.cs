@@ -114,7 +114,6 @@ public sealed class MeasureTests
     [Fact]
     public void Parts_of_a_batch_merge_to_what_the_whole_batch_gives()
     {
-        // The targets of a part are drawn by its number; one class makes them alike. So the labels are given.
         var whole = RunWithLabels(null, out var one);
         var parts = RunWithLabels(6L << 20, out var several);
         Assert.Equal(1, one);

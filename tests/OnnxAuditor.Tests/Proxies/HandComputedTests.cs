@@ -127,6 +127,75 @@ public sealed class HandComputedTests
     }
 
     [Fact]
+    public void Above_a_hundred_classes_Epe_nas_compares_their_means()
+    {
+        // 103 classes of which three have two samples.
+        var net = new HandNetwork([40, 6, 103], 106, 3) { AllLabels = [.. Enumerable.Range(0, 212).Select(i => i % 106 % 103)] };
+        var pass = net.Batch();
+        var rows = pass.Backward(pass.Ones).Data;
+        var means = Enumerable.Range(0, 3).Select(c => Correlation(Rows(rows, pass.Labels, c)).Enumerate().Sum(r => Math.Log(Math.Abs(r) + 1e-5)) / 2).ToList();
+        var score = net.Scored.Score("epe_nas");
+        ScoredModel.AssertClose("epe_nas", means.Sum(a => means.Sum(b => Math.Abs(a - b))) / 3, score.Value!.Value, 1e-4);
+        Assert.Equal(3, score.Components["classes"]);
+    }
+
+    [Theory]
+    [InlineData("zico", "no gradient differs")]
+    [InlineData("l_swag", "no gradient differs")]
+    public void Two_equal_batches_have_no_variation(string id, string reason)
+    {
+        var twice = new HandNetwork([8, 5, 4, 3], 6, 11) { AllData = Net.AllData.SubMatrix(0, 6, 0, 8).Stack(Net.AllData.SubMatrix(0, 6, 0, 8)), AllLabels = [.. Net.AllLabels[..6], .. Net.AllLabels[..6]] };
+        Assert.Contains(reason, twice.Scored.Score(id).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Patterns_that_depend_on_each_other_make_the_kernel_singular()
+    {
+        // Two units tell four samples apart, but ½ (2 + s sᵀ) with two columns of signs has rank 3.
+        var scored = ScoredModel.Of("""
+            opset 17
+            input x f32[N,2]
+            y = Relu(x)
+            output y
+            """) with
+        { Data = HandNetwork.Feeds(Matrix<double>.Build.DenseOfRowMajor(4, 2, [1, 1, 1, -1, -1, 1, -1, -1])) };
+        Assert.Equal(4, scored.Value("linear_regions"));
+        Assert.Contains("linearly dependent", scored.Score("naswot").Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Near_counts_the_first_512_of_more_channels_and_the_rows_there_are()
+    {
+        var net = new HandNetwork([9, 600], 5, 2);
+        var score = net.Scored.Score("near");
+        ScoredModel.AssertClose("near", EffectiveRank(net.Batch().Linear[0].SubMatrix(0, 5, 0, 512)) * 600 / 512, score.Value!.Value, 1e-5);
+        Assert.Equal(1, score.Components["shortOfRows"]);
+    }
+
+    [Fact]
+    public void Of_many_logits_ten_different_ones_make_the_curvature()
+    {
+        // Logit k moves by 2^k and bends by 1 where k is even: each choice has a speed of its own.
+        double[] velocity = [.. Enumerable.Range(0, 14).Select(k => Math.Pow(2, k))], acceleration = [.. Enumerable.Range(0, 14).Select(k => k % 2 == 0 ? 1.0 : 0)];
+        var seen = new HashSet<double>();
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var found = OnnxAuditor.Proxies.Dextr.Curvature(new(velocity, acceleration), seed)!.Value;
+            // The choice is one of the 1001 of ten places.
+            Assert.Contains(Enumerable.Range(0, 1 << 14).Where(m => System.Numerics.BitOperations.PopCount((uint)m) == 10), m => Math.Abs(Bend(m) / found - 1) < 1e-9);
+            Assert.Equal(found, OnnxAuditor.Proxies.Dextr.Curvature(new(velocity, acceleration), seed)!.Value);
+            seen.Add(found);
+        }
+        Assert.True(seen.Count > 10);
+
+        double Bend(int chosen)
+        {
+            var (v, a) = (Vector<double>.Build.Dense(14, k => (chosen >> k & 1) * velocity[k]), Vector<double>.Build.Dense(14, k => (chosen >> k & 1) * acceleration[k]));
+            return Math.Sqrt((v * v) * (a * a) - (v * a) * (v * a)) / Math.Pow(v.L2Norm(), 3);
+        }
+    }
+
+    [Fact]
     public void SynFlow_takes_the_absolute_values_of_biases_too()
     {
         // One input of ones: hidden 1·2 + 1·|-1| + |-3| = 6, output 6·|-5| + 7 = 37; w₂ carries 6·5 = 30, w₁ (2 + 1)·5 = 15.

@@ -242,6 +242,14 @@ public sealed class InvarianceTests
     }
 
     [Fact]
+    public void Drawn_targets_of_parts_are_those_of_the_whole()
+    {
+        var (whole, parts) = (WithoutNorms() with { Labels = null }, WithoutNorms(maxMemory: 64 << 10) with { Labels = null });
+        AssertSame(whole.Score("snip"), parts.Score("snip"), "snip", 1e-4);
+        Assert.True(parts.Parts["snip"] > 1);
+    }
+
+    [Fact]
     public void What_parts_do_not_make_up_has_a_reason()
     {
         Assert.True(Split.Value.Parts["grasp"] > 1);
