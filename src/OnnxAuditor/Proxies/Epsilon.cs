@@ -7,9 +7,6 @@ static class Epsilon
 {
     const long RampSamples = 64;
 
-    /// <summary>Eight units in the last place of float32.</summary>
-    const float Rounding = 9.5e-7f;
-
     /// <summary>Pairs of constant weights: the source's for NAS-Bench-201, which is the score, its pair for NAS-Bench-101, and one that stays in the range of float32 longer.</summary>
     static readonly (double Small, double Large)[] Pairs = [(1e-7, 1), (1e-4, 10), (1e-3, 1)];
 
@@ -24,7 +21,7 @@ static class Epsilon
                 Every weight (convolution, linear, recurrent, normalisation scale) is set to w, every bias and shift to 0, and one unlabelled batch goes forward: once with w = 1e-7, once with w = 1.
                 The outputs of each run, all samples and coordinates, form a vector that is min-max normalised; entries that are exactly 0 after it are left out. With z₁ and z₂ the two vectors,
                 epsilon = mean |z₁ − z₂| over entries present in both, divided by the mean over all present entries of both. float32, batch statistics. The batch is the user's data, else a grey ramp (sample i of 64 is
-                the constant i / 64), the source's data-free variant. A setting whose outputs are all equal has no value: with w = 1e-7 the signal underflows unless a path of additions and pools alone leads through; nor has one whose outputs differ by no more than 8 units in the last place, as behind a layer norm, which takes away what is common to all channels.
+                the constant i / 64), the source's data-free variant. A setting whose outputs are all equal has no value: with w = 1e-7 the signal underflows unless a path of additions and pools alone leads through. Nor has a network with layer norms: these take away what channels have in common, and equal channels leave nothing but rounding.
                 Where every operator keeps equal channels equal (convolutions, batch norms, activations, pools, sums, a linear head), one channel is computed for all, which leaves out repetitions of equal outputs and
                 costs the same for every width. Where proxies are named or all are computed, the components give the value for other pairs, which are defined for more networks: `pair_1e-4_10` (the source's for NAS-Bench-101) and `pair_1e-3_1`. In a ranking, models without value come last.
                 """,
@@ -40,6 +37,8 @@ static class Epsilon
 
     static Score Score(ProxyInputs x)
     {
+        if (x.Model.Model.Graph.AllNodes().FirstOrDefault(n => n.Is("LayerNormalization")) is { } norm)
+            return Proxies.Score.NotAvailable($"with constant weights all channels are equal, and the LayerNormalization '{norm.LogicalName}' leaves only rounding of them");
         ModelMeasurement RunOf(double weight) => x.Runs.First(r => r.Protocol.ConstantWeight == weight);
         var scores = Pairs.Where(p => x.Runs.Any(r => r.Protocol.ConstantWeight == p.Small)).Select(p => (Pair: p, Value: Score(RunOf(p.Small), RunOf(p.Large), p.Small, p.Large, out var reason), Reason: reason)).ToList();
         (string, double)[] components = [.. scores.Skip(1).Select(s => ($"pair_{Text(s.Pair.Small)}_{Text(s.Pair.Large)}", s.Value ?? double.NaN))];
@@ -87,9 +86,6 @@ static class Epsilon
         float min = raw.Min(), max = raw.Max();
         reason = $"with w = {w} all outputs are equal";
         if (max == min) return null;
-        // Where norms divide the signal away, what is left is the rounding of its last digits, which no two engines share.
-        reason = $"with w = {w} the outputs differ by no more than rounding";
-        if (max - min <= Rounding * Math.Max(Math.Abs(max), Math.Abs(min))) return null;
         return [.. raw.Select(v => (v - min) / (max - min)).Select(z => z == 0 ? double.NaN : z)];
     }
 }

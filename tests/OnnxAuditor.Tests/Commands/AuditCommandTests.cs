@@ -36,7 +36,7 @@ public sealed class AuditCommandTests : IDisposable
     [InlineData("--time-budget: 'soon' is no duration", "x.onnx", "--time-budget", "soon")]
     [InlineData("--max-memory: 'lots' is no size", "x.onnx", "--max-memory", "lots")]
     [InlineData("--shape gives 'x' two shapes", "models/residual_cnn.onnx", "--shape", "x=1x2", "--shape", "x=1x3")]
-    [InlineData("'r.txt' does not say which format to write: end it in .md, .html, .json, or give --format", "models/residual_cnn.onnx", "-o", "r.txt")]
+    [InlineData("'r.txt' does not say which format to write: end it in .md, .html, .json, .sarif, .junit.xml, or give --format", "models/residual_cnn.onnx", "-o", "r.txt")]
     [InlineData("The folder 'no/such' for the report does not exist", "models/residual_cnn.onnx", "-o", "no/such/r.md")]
     [InlineData("'nothing.npz' does not exist", "models/residual_cnn.onnx", "--data", "nothing.npz")]
     [InlineData("No file matches 'no*such*.onnx'", "no*such*.onnx")]

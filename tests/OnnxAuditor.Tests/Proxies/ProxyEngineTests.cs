@@ -12,10 +12,8 @@ public sealed class ProxyEngineTests(ITestOutputHelper output)
     /// <summary>Values that are worse conditioned than the network itself, and why.</summary>
     static double Allowed(string path, string id, string part) => (id, part) switch
     {
-        // With constant weights every channel is alike, and what a LayerNormalization leaves of it is rounding.
-        ("epsilon", _) when path.Contains("transformer", StringComparison.Ordinal) || path.Contains("encoder", StringComparison.Ordinal) => double.PositiveInfinity,
         // The gradient of a key's bias is zero, as a softmax does not see it, and that of a shift in front of batch statistics; what the share of such entries says is rounding.
-        ("intrain", "o" or "") when path.Contains("transformer", StringComparison.Ordinal) || path.Contains("mobilenet", StringComparison.Ordinal) => 0.05,
+        ("intrain", "o" or "" or "intrain_blocks") when path.Contains("transformer", StringComparison.Ordinal) || path.Contains("mobilenet", StringComparison.Ordinal) => 0.05,
         // Second derivatives through the statistics of one sample.
         ("dextr", "kappa") when path.Contains("mobilenet", StringComparison.Ordinal) => 1e-3,
         // An input of a gate within rounding of zero is on for one engine and off for the other.
@@ -60,6 +58,8 @@ public sealed class ProxyEngineTests(ITestOutputHelper output)
             foreach (var (part, value) in score.Components.Append(new("", score.Value.Value)))
             {
                 var other = part.Length == 0 ? torch[id].Value!.Value : torch[id].Components[part];
+                // Outputs normalised to at most 1 are rounded to 1e-7 each, however small the mean of their differences is.
+                if (id == "epsilon" && Math.Abs(value - other) < 1e-5) continue;
                 if (Math.Abs(value - other) > Allowed(path, id, part) * Math.Max(Math.Abs(value), 1e-6)) faults.Add($"{id} {part}: {value:R} / {other:R}, {Math.Abs(value - other) / Math.Abs(value):G2}");
             }
         }
