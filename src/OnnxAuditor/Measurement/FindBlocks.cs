@@ -32,8 +32,9 @@ static class FindBlocks
         for (var i = 0; i < graph.Nodes.Count; i++)
             foreach (var input in Reads(graph.Nodes[i])) last[input] = i;
         foreach (var output in graph.Outputs) last[output] = graph.Nodes.Count;
-        var computed = graph.Inputs.Where(i => i.Data is null).ToHashSet();
-        var open = graph.Inputs.Where(i => i.Data is null && last.ContainsKey(i)).ToHashSet();
+        // A mask that every layer reads again is no path of the signal.
+        var computed = graph.Inputs.Where(i => i.Data is null && !MakeInputs.StandsBeside(i)).ToHashSet();
+        var open = computed.Where(last.ContainsKey).ToHashSet();
         for (var i = 0; i < graph.Nodes.Count; i++)
         {
             var node = graph.Nodes[i];

@@ -122,6 +122,9 @@ static class MakeInputs
 
     static bool IsMask(Value input) => LooksLike(input.Name, "mask");
 
+    /// <summary>Whether an input steers how the signal is read and carries none itself: masks, positions, lengths.</summary>
+    public static bool StandsBeside(Value input) => input.Type == ElementType.Bool || LooksLike(input.Name, "mask") || LooksLike(input.Name, "position") || LooksLike(input.Name, "len");
+
     static bool LooksLike(string name, string word) => name.Contains(word, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether an input is a recurrent state: by its slot, or by the names exporters give.</summary>

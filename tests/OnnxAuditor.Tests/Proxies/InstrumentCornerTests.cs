@@ -40,6 +40,7 @@ public sealed class InstrumentCornerTests
     [InlineData("y = Clip(x, zero, six)")]
     [InlineData("s = Sigmoid(x)\ny = Mul(x, s)")]
     [InlineData("s = HardSigmoid(x)\ny = Mul(s, x)")]
+    [InlineData("k = Mul(x, six)\ns = Sigmoid(k)\ny = Mul(x, s)")]
     [InlineData("y = HardSwish(x)")]
     [InlineData("y = Gelu(x)")]
     [InlineData("d = Div(x, root)\ne = Erf(d)\np = Add(e, one)\nm = Mul(x, p)\ny = Mul(m, half)")]
@@ -142,9 +143,27 @@ public sealed class InstrumentCornerTests
         output y
         """;
 
+    const string Masked = """
+        opset 17
+        input x f32[N,4]
+        input attention_mask f32[N,4]
+        const w1 f32[4,4] = seeded
+        const w2 f32[4,4] = seeded
+        const w3 f32[4,3] = seeded
+        a = MatMul(x, w1) ; e1
+        b = Mul(a, attention_mask) ; m1
+        c = Add(a, b) ; s1
+        d = MatMul(c, w2) ; l2
+        e = Mul(d, attention_mask) ; m2
+        f = Add(c, e) ; s2
+        y = MatMul(f, w3) ; l3
+        output y
+        """;
+
     [Theory]
     [InlineData(Plain, "r1 r2")]
     [InlineData(Concatenated, "r1 join join2")]
+    [InlineData(Masked, "e1 s1 s2")]
     public void Blocks_end_at_sums_and_concatenations_and_in_a_chain_at_activations(string text, string expected) =>
         Assert.Equal(expected, string.Join(' ', FindBlocks.Borders(ScoredModel.Of(text).Canonical(4)).Select(b => b.Name)));
 

@@ -95,10 +95,13 @@ static class ActivationSigns
         return node.OpType switch
         {
             "Clip" => node.Input(1)?.Constant is { Count: 1 } low && low.ToDoubles()[0] == 0,
-            "Sigmoid" or "HardSigmoid" => consumers.GetValueOrDefault(node.Output, []).Any(m => m.Is("Mul") && m.Inputs.Contains(x)),
+            "Sigmoid" or "HardSigmoid" => consumers.GetValueOrDefault(node.Output, []).Any(m => m.Is("Mul") && Scaled(x).Any(m.Inputs.Contains)),
             _ => Gated.Contains(node.OpType),
         };
     }
+
+    /// <summary>A value, and what it is a positive multiple of: x · sigmoid(1.702 x) has the sign of x.</summary>
+    static IEnumerable<Value?> Scaled(Value x) => x.Producer is { Domain: "", OpType: "Mul" } scale && scale.Inputs.Any(i => i?.Constant is { Count: 1 } c && c.ToDoubles()[0] > 0) ? [x, .. scale.Inputs.Where(i => i?.Constant is null)] : [x];
 
     static SignPatterns Read(InstrumentOutputs outputs)
     {
