@@ -93,6 +93,13 @@ static class Audit
             audited.Passes.Add($"cross-check: values and gradients of {ProtocolText.Of(protocol)} on ONNX Runtime and on Torch");
             audited.Notes.AddRange(CrossCheckText.Notes(audited.CrossChecked));
         }
+        if (options.Profile == Profile.Full)
+        {
+            report("measuring curvature", 0.92);
+            var protocol = shipped with { Weights = WeightSource.Shipped, Batch = canonical.Batch.Size };
+            audited.Curvature = MeasureCurvature.Run(canonical, new CurvatureSettings(protocol, new TorchSettings(options.OnTorch ? options.Device : "cpu", options.Threads), options.Data, options.DataSource, options.Labels, options.Target), cancellation);
+            audited.Notes.AddRange(audited.Curvature.Notes());
+        }
         audited.Proxies = scoring.Results();
     }
 
@@ -138,6 +145,9 @@ sealed record Audited(string Path, AuditOptions Options, ModelFile File)
 
     /// <summary>What holding both engines against each other gave; null where that was not asked for.</summary>
     public CrossChecked? CrossChecked { get; set; }
+
+    /// <summary>Second derivatives and gradients by the input; null where they were not asked for.</summary>
+    public CurvatureMeasurement? Curvature { get; set; }
 
     /// <summary>What was skipped and why.</summary>
     public List<string> Notes { get; } = [];

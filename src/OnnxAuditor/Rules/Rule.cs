@@ -16,6 +16,8 @@ enum RuleCost
     Backward,
     /// <summary>Both passes on both engines, on request.</summary>
     CrossCheck,
+    /// <summary>Second derivatives of the loss and gradients by the input, on Torch; the profile "full" has them.</summary>
+    Curvature,
 }
 
 /// <summary>

@@ -26,6 +26,12 @@ sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasur
     /// <summary>What holding both engines against each other gave; null where that was not asked for.</summary>
     public CrossChecked? CrossChecked { get; init; }
 
+    /// <summary>Second derivatives and gradients by the input; null where they were not asked for.</summary>
+    public CurvatureMeasurement? Curvature { get; init; }
+
+    /// <summary>The place of what concerns the loss as a whole: the first output.</summary>
+    public string LossPlace => Model.Graph.Outputs.Count > 0 ? Model.Graph.Outputs[0].Name : "loss";
+
     /// <summary>The graph as read.</summary>
     public ModelView View => field ??= new ModelView(Model.Graph);
 

@@ -18,6 +18,17 @@ static class RuleCases
 {
     public static readonly RuleCase[] All =
     [
+        new("GRD007", Severity.Warning, () => Curved(Mlp(fresh: true).Context(), largest: 130), () => Curved(Mlp(fresh: true).Context(), largest: 19)),
+        new("GRD007", Severity.Info, () => Curved(Mlp(fresh: true).Context(), largest: 110), () => Curved(Mlp(fresh: true).Context(), largest: 19)),
+        new("GRD007", Severity.Warning, () => Curved(Plain(), largest: 130, ownTargets: true), Plain),
+        new("GRD007", Severity.Info, () => Curved(Plain(), largest: 130), () => Curved(Plain())),
+        new("GRD008", Severity.Info, () => Curved(Plain(), trace: 1.5), () => Curved(Plain())),
+        new("GRD008", Severity.Info, () => Curved(Plain(), trace: 1.5), () => Curved(Plain(), trace: 1.5, smallest: -0.5)),
+        new("GRD008", Severity.Info, () => Curved(Plain(), trace: 1.5), () => Curved(Plain(), trace: 1.5, traceError: 0.3)),
+        new("GRD010", Severity.Warning, () => Curved(Plain(), autocorrelation: 0.1), () => Curved(Plain())),
+        new("GRD010", Severity.Warning, () => Curved(Plain(), autocorrelation: -0.02), () => Curved(Plain(), autocorrelation: null)),
+        new("GRD011", Severity.Warning, () => Curved(Plain(), gain: 1e-6), () => Curved(Plain(), gain: 0)),
+        new("GRD011", Severity.Warning, () => Curved(Plain(), gain: 1e6), () => Curved(Plain())),
         new("GRD015", Severity.Info, () => Checked(gradient: Agreement.Kink), () => Checked()),
         new("NUM003", Severity.Error, () => Checked(output: Agreement.Differs), () => Checked(output: Agreement.Kink)),
         new("NUM004", Severity.Error, () => Checked(gradient: Agreement.Differs), () => Checked(gradient: Agreement.Kink)),
@@ -132,6 +143,12 @@ static class RuleCases
                 gradient == Agreement.Differs ? new DirectionalDerivative(1, 2, 2, 1e-9) : null, null),
         };
     }
+
+    /// <summary>A measurement of curvature that no rule minds, but for what is given.</summary>
+    static RuleContext Curved(RuleContext context, double largest = 1, double smallest = 0, double? trace = null, double traceError = 0.1, double? autocorrelation = 0.9, double gain = 1, bool ownTargets = false) => context with
+    {
+        Curvature = new CurvatureMeasurement(new HessianMeasurement(1000, largest, smallest, 0.01, trace ?? 10 * largest, traceError, 30), null, new InputMeasurement("x", "y", autocorrelation, 32, gain, 5, 10), null) { OwnTargets = ownTargets },
+    };
 
     public static RuleContext Plain() => Healthy().Context();
 

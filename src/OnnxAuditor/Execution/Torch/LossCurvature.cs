@@ -31,6 +31,8 @@ sealed class LossCurvature : IDisposable
     readonly IReadOnlyList<Tensor> leaves;
     readonly Tensor?[] gradients;
     readonly TorchSharp.DisposeScope made = NewDisposeScope();
+    // The vector of the largest eigenvalue, once Ends has found it.
+    Tensor? top;
 
     /// <summary>Records the gradients.</summary>
     /// <param name="pass">A pass in which the parameters are leaves.</param>
@@ -74,13 +76,17 @@ sealed class LossCurvature : IDisposable
         var random = new SeededRandom(seed, "lanczos");
         var lanczos = new Lanczos(Product, Place([.. Enumerable.Range(0, checked((int)Count)).Select(_ => random.Normal())]), (int)Math.Min(mostSteps, Count));
         while (lanczos.Step() && !lanczos.IsWithin(tolerance)) cancellation.ThrowIfCancellationRequested();
-        var (largest, smallest) = (Checked(lanczos.Pair(fromTop: true)), Checked(lanczos.Pair(fromTop: false)));
+        var pair = lanczos.Pair(fromTop: true);
+        top?.Dispose();
+        top = pair.Vector.clone().DetachFromDisposeScope();
+        var (largest, smallest) = (Checked(pair), Checked(lanczos.Pair(fromTop: false)));
         var allowed = tolerance * Math.Max(Math.Abs(largest.Value), Math.Abs(smallest.Value));
         return new SpectrumEnds(largest, smallest, lanczos.Steps, largest.Residual <= allowed && smallest.Residual <= allowed);
     }
 
     /// <summary>
-    /// The trace by Hutchinson's estimator: the mean of zᵀ H z over vectors of random signs (A stochastic estimator of the trace, 1990).
+    /// The trace by Hutchinson's estimator: the mean of zᵀ H z over vectors of random signs (A stochastic estimator of the trace, 1990). Where <see cref="Ends"/> found the vector v of
+    /// the largest eigenvalue before, vᵀ H v is added exactly and z is made orthogonal to v, without which a single large eigenvalue makes most of the error.
     /// </summary>
     /// <param name="samples">The number of vectors, at least 2.</param>
     /// <param name="seed">Their seed.</param>
@@ -89,20 +95,31 @@ sealed class LossCurvature : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(samples, 2);
         var random = new SeededRandom(seed, "hutchinson");
+        var exact = 0.0;
+        if (top is not null)
+        {
+            using var product = Product(top);
+            exact = Dot(top, product);
+        }
         var values = new double[samples];
         for (var s = 0; s < samples; s++)
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var z = Place([.. Enumerable.Range(0, checked((int)Count)).Select(_ => random.Integer(2) == 0 ? -1.0 : 1)]);
-            values[s] = Dot(z, Product(z));
+            if (top is not null) z -= top * Dot(top, z);
+            values[s] = exact + Dot(z, Product(z));
         }
         var mean = values.Average();
         return new TraceEstimate(mean, Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (samples - 1) / samples), samples);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => made.Dispose();
+    public void Dispose()
+    {
+        top?.Dispose();
+        made.Dispose();
+    }
 
     SpectrumEnd Checked((double Value, Tensor Vector) pair)
     {

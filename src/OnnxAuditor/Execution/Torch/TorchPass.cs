@@ -16,6 +16,9 @@ sealed class TorchPass(Dictionary<Value, Tensor> values, Dictionary<Value, Value
     /// <summary>A kept value, an input or an initializer.</summary>
     public Tensor this[Value value] => values[widened.GetValueOrDefault(value, value)];
 
+    /// <summary>The dimensions of a kept value.</summary>
+    public long[] DimsOf(Value value) => this[value].shape;
+
     /// <summary>The most that computed values took at one time, bytes; a view counts like a copy, and what autograd keeps does not count.</summary>
     public long PeakBytes => peakBytes;
 
