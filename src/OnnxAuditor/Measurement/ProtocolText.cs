@@ -30,7 +30,7 @@ static class ProtocolText
         WeightSource.Reinitialized => $"re-initialised weights ({InitName(p.Init)})",
         WeightSource.Absolute => $"absolute values of re-initialised weights ({InitName(p.Init)})",
         WeightSource.AbsoluteShipped => "absolute values of the shipped weights",
-        _ => string.Create(CultureInfo.InvariantCulture, $"all weights {p.ConstantWeight:G3}"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"all weights {p.ConstantWeight.ToString(p.ConstantWeight < 1e-3 ? "0.###e-0" : "0.###", CultureInfo.InvariantCulture)}"),
     };
 
     static string Input(Protocol p) => p.Input switch
