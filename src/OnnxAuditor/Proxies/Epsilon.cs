@@ -28,7 +28,7 @@ static class Epsilon
             ForTrainedModels: "The shipped weights play no part: the value is the architecture's.",
             WhenNotToUse: "Networks whose output does not vary with constant weights (a softmax head, equal classes normalised away, deep unnormalised stacks) have no value. With a constant weight every channel is alike, so width is not seen.",
             Source: "Gracheva, epsilon / epsinas, arXiv 2302.04406, and its released code, which min-max normalises each output vector; the abstract speaks of raw outputs. There the network is built with one class, which is the same, as equal outputs count alike. The published Spearman of 0.87 on NAS-Bench-201 is over the 59 % of cells where the value is defined."))
-    { InStandardProfile = true };
+    { InStandardProfile = true, TakesNonFinite = true };
 
     static IEnumerable<double> Weights((double Small, double Large)[] pairs) => pairs.SelectMany(p => (double[])[p.Small, p.Large]).Distinct();
 
@@ -81,7 +81,7 @@ static class Epsilon
         var w = Text(weight);
         reason = $"the model has no float output to compare with w = {w}";
         if (raw.Length == 0) return null;
-        reason = $"with w = {w} the outputs are not finite";
+        reason = run.FirstNonFinite is { } origin ? $"with w = {w} the run is not finite from {origin} on" : $"with w = {w} the outputs are not finite";
         if (Array.Exists(raw, v => !float.IsFinite(v))) return null;
         float min = raw.Min(), max = raw.Max();
         reason = $"with w = {w} all outputs are equal";

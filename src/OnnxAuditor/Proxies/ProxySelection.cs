@@ -34,7 +34,7 @@ static class ProxySelection
     {
         ModelMeasurement[] runs = [.. Protocols(proxy, options, seed).Select(run)];
         var failed = Array.Find(runs, r => r.Failure is not null);
-        var bad = Array.Find(runs, r => r.FirstNonFinite is not null || r.FirstNonFiniteGradient is not null);
+        var bad = proxy.TakesNonFinite ? null : Array.Find(runs, r => r.FirstNonFinite is not null || r.FirstNonFiniteGradient is not null);
         return failed is not null ? Score.NotAvailable(failed.Failure!.TrimEnd('.'))
             : bad is not null ? Score.NotAvailable($"the run is not finite from {bad.FirstNonFinite ?? bad.FirstNonFiniteGradient} on")
             : proxy.Score(new ProxyInputs(model, runs, Asked(options, seed)));

@@ -128,6 +128,16 @@ public sealed class ProxyTests
     }
 
     [Fact]
+    public void Epsilon_keeps_its_score_where_another_pair_leaves_the_range()
+    {
+        var runs = new[] { 1e-7, 1, 1e-4, 10, 1e-3 }.Select(w => Measured([], [], [w switch { 10 => [float.NaN, 1], < 1 => [2, 3, 4], _ => [8, 4, 5] }]) with { Protocol = Any with { ConstantWeight = w } });
+        var score = Score(Epsilon.Proxy, [.. runs]);
+        Assert.Equal(EpsilonOf([2, 3, 4], [8, 4, 5]).Value, score.Value);
+        Assert.DoesNotContain("pair_1e-4_10", score.Components.Keys);
+        Assert.Contains("pair_1e-3_1", score.Components.Keys);
+    }
+
+    [Fact]
     public void Epsilon_of_equal_outputs_has_a_reason_instead_of_a_value() =>
         Assert.Contains("equal", EpsilonOf([1, 1], [1, 2]).Reason, StringComparison.Ordinal);
 
