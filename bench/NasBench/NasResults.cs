@@ -26,7 +26,11 @@ static class NasResults
         page.Line();
         page.Line("Settings:");
         page.Line();
-        foreach (var setting in NasSetting.All.Where(s => columns.Exists(c => c.Setting == s.Id))) page.Line($"- `{setting.Id}`: {setting.Text}");
+        foreach (var setting in NasSetting.All.Where(s => columns.Exists(c => c.Setting == s.Id)))
+        {
+            var scored = columns.Where(c => c.Setting == setting.Id).Min(c => c.Scored.Count(s => s));
+            page.Line(string.Create(CultureInfo.InvariantCulture, $"- `{setting.Id}`: {setting.Text}{(scored < entries.Count ? $"; {scored} of the cells have all of its scores" : "")}"));
+        }
         if (columns.Exists(c => c.Setting == NasCombination.Setting)) page.Line($"- `{NasCombination.Setting}`: from parts of several settings, or from ranks within the sample");
         page.Line();
         page.Line("*Affine* cells have BatchNormalization with scale and shift and convolutions without bias, *plain* ones neither scale nor shift, and biases. Batch statistics and PyTorch's initialisation unless the proxy says otherwise.");

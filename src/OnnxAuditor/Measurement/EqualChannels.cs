@@ -132,6 +132,8 @@ static class EqualChannels
         {
             var equal = 0L;
             var inputs = new List<Value>();
+            // Between tensors of different ranks, channels of one stand beside positions of the other.
+            if (node.Inputs.Where(i => i is not null && images.ContainsKey(i)).Select(i => i!.Rank).Distinct().Skip(1).Any()) return false;
             foreach (var input in node.Inputs)
             {
                 if (input is null) return false;

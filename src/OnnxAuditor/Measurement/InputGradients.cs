@@ -1,5 +1,7 @@
+using System.Numerics.Tensors;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
+using MathNet.Numerics.Statistics;
 using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Numerics;
 
@@ -68,7 +70,7 @@ static class InputGradients
             gains.Add(Math.Sqrt(trace / rows.Count) * samples.RootMeanSquare(s));
             participations.Add(squares > 0 ? trace * trace / squares : 0);
         }
-        return (Median(gains), Median(participations), directions.Count);
+        return (gains.Median(), participations.Median(), directions.Count);
     }
 
     /// <summary>Orthonormal directions of an output of the given size: all of them where they are few, else random ones.</summary>
@@ -81,10 +83,10 @@ static class InputGradients
             var next = Enumerable.Range(0, size).Select(_ => random.Normal()).ToArray();
             foreach (var before in made)
             {
-                var along = Dot(before, next);
+                var along = TensorPrimitives.Dot<double>(before, next);
                 for (var i = 0; i < size; i++) next[i] -= along * before[i];
             }
-            var norm = Math.Sqrt(Dot(next, next));
+            var norm = Math.Sqrt(TensorPrimitives.Dot<double>(next, next));
             made.Add([.. next.Select(v => v / norm)]);
         }
         return made;
@@ -115,34 +117,21 @@ static class InputGradients
             u ??= Random(pass.DimsOf(y), random);
             var gradient = Jacobian.Transposed(pass, y, x, u).ToDoubles();
             if (point == 0) first = gradient;
-            else neighbours += Dot(last, gradient);
-            squares += Dot(gradient, gradient);
+            else neighbours += TensorPrimitives.Dot<double>(last, gradient);
+            squares += TensorPrimitives.Dot<double>(gradient, gradient);
             for (var i = 0; i < sum.Length; i++) sum[i] += gradient[i];
             last = gradient;
         }
         // With m the mean: Σ(gₜ - m)(gₜ₊₁ - m) and Σ(gₜ - m)².
-        var mean = Dot(sum, sum) / Points;
+        var mean = TensorPrimitives.Dot<double>(sum, sum) / Points;
         var variance = squares - mean;
         if (!double.IsFinite(variance)) throw new ModelException(ModelProblem.Unsupported, "gradients by the input are not finite");
         if (variance <= Rounding * squares) return null;
-        var ends = (Dot(sum, first) + Dot(sum, last)) / Points;
+        var ends = (TensorPrimitives.Dot<double>(sum, first) + TensorPrimitives.Dot<double>(sum, last)) / Points;
         return (neighbours - 2 * mean + ends + mean * (Points - 1) / Points) / variance;
     }
 
     static TensorData Random(long[] dims, SeededRandom random) => TensorData.FromNumbers(ElementType.Float32, dims, [.. Enumerable.Range(0, checked((int)dims.Aggregate(1L, (a, b) => a * b))).Select(_ => random.Normal())]);
-
-    static double Dot(double[] a, double[] b)
-    {
-        var sum = 0.0;
-        for (var i = 0; i < a.Length; i++) sum += a[i] * b[i];
-        return sum;
-    }
-
-    static double Median(List<double> values)
-    {
-        var sorted = values.Order().ToList();
-        return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
-    }
 
     /// <summary>The samples of an input: the slices of its batch axis, or one where it has none.</summary>
     /// <param name="Values">The input's entries.</param>

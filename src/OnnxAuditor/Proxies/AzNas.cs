@@ -18,7 +18,7 @@ static class AzNas
                 entropy −Σ p ln(p + 1e-8) of the eigenvalues of the centred channel covariance of F_i, normalised to p. `expressivity` = Σ e_i, `progressivity` = min (e_i − e_{i−1}). For each block a Rademacher
                 cotangent at its end is taken back to its beginning (where the image gets smaller, positions are gathered into channels); with σ the largest singular value of
                 A = G_inᵀ G_out / rows, `trainability` is the mean of 2 − σ − 1 / (σ + 1e-6), 0 for σ = 1. `complexity` = multiply-accumulates of a sample. He normal weights, batch statistics. The published score is the sum
-                over parts of ln(rank / models), for which several models are needed. The value shown for a single model is the expressivity, the part that ranks best alone.
+                over parts of ln(rank / models), for which several models are needed. The value shown for a single model is the expressivity, the part that ranks best alone; a part that a model does not have is left out.
                 """,
             ForTrainedModels: "With shipped weights the parts describe the trained blocks; σ far from 1 shows where gradients grow or fade.",
             WhenNotToUse: "As a single number. A model without blocks (one layer) has no parts.",

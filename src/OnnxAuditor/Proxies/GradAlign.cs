@@ -1,6 +1,7 @@
 using MathNet.Numerics.LinearAlgebra;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Measurement.Instruments;
+using OnnxAuditor.Numerics;
 
 namespace OnnxAuditor.Proxies;
 
@@ -52,7 +53,7 @@ static class GradAlign
                 conflict += Math.Min(0, cosines[i, j]);
                 if (cosines[i, j] < 0) negative++;
             }
-        var eigenvalues = cosines.Evd(Symmetricity.Symmetric).EigenValues.Select(e => e.Real).ToList();
+        var eigenvalues = SymmetricEigenvalues.Of(cosines.ToRowMajorArray(), n);
         // K has no negative eigenvalue; what rounding makes of a zero one must not reach beyond the regularisation.
         var determinant = eigenvalues.Sum(e => Math.Log(Math.Max(e, 0) + Regularization));
         return Proxies.Score.Of(

@@ -34,7 +34,7 @@ static class GradientVariation
             if (signs is null) return Score.NotAvailable(failure!);
             var sums = pairs.Select(p => Sum(p, (a, b) => Math.Abs(Math.Abs(a) - Math.Abs(b)) / 2, (_, _) => 1)).Where(r => r > 0).ToList();
             var lambda = sums.Sum(Math.Log);
-            double psi = signs.DistinctUnits(signs.Words.Count);
+            double psi = signs.DistinctUnits();
             return sums.Count == 0 ? Score.NotAvailable("no gradient differs between the two batches") : Score.Of(lambda * psi, ("lambda", lambda), ("psi", psi), ("tensors", sums.Count));
         },
         new ProxyText(

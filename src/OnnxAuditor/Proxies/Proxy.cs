@@ -35,6 +35,9 @@ sealed record Proxy(
     /// <summary>Whether the standard profile computes it.</summary>
     public bool InStandardProfile { get; init; }
 
+    /// <summary>Whether it draws weights without a run.</summary>
+    public bool DrawsWeights { get; init; }
+
     /// <summary>Whether it looks for values that are not finite itself, as one of its runs may have them and the others a score.</summary>
     public bool TakesNonFinite { get; init; }
 }

@@ -1,4 +1,5 @@
 using GraphRewriter.Canonicalization;
+using MathNet.Numerics.Statistics;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Reports;
 
@@ -47,11 +48,11 @@ static class ProxySelection
         // With several seeds the score is the median; one seed without value leaves the proxy without one, as a median over fewer would hide it.
         var missing = scores.FirstOrDefault(s => s.Value is null);
         var values = scores.Where(s => s.Value is not null).Select(s => s.Value!.Value).ToList();
-        return new ProxyResult(proxy.Id, missing is null ? Median(values) : null, proxy.HigherIsBetter, missing?.Reason, scores[0].Components, values.Count > 1 ? values : [], protocol is null ? "from the graph" : ProtocolText.Of(protocol));
+        return new ProxyResult(proxy.Id, missing is null ? values.Median() : null, proxy.HigherIsBetter, missing?.Reason, scores[0].Components, values.Count > 1 ? values : [], protocol is null ? proxy.DrawsWeights ? "weights as drawn, no run" : "from the graph" : ProtocolText.Of(protocol));
     }
 
     /// <summary>The seeds that a proxy is spread over; one that draws nothing has no use for several.</summary>
-    public static IEnumerable<long> Seeds(Proxy proxy, AuditOptions options) => proxy.Runs(Asked(options, options.Seed)).Count == 0 && proxy != Saliency.L2Norm ? [options.Seed] : Seeds(options);
+    public static IEnumerable<long> Seeds(Proxy proxy, AuditOptions options) => proxy.Runs(Asked(options, options.Seed)).Count == 0 && !proxy.DrawsWeights ? [options.Seed] : Seeds(options);
 
     /// <summary>The proxies the options ask for, none of them computed.</summary>
     public static IReadOnlyList<ProxyResult> Unavailable(AuditOptions options, string reason) =>
@@ -74,10 +75,4 @@ static class ProxySelection
         new(options.Batch, seed, options.Init, options.Loss) { Shipped = options.Weights == WeightChoice.Shipped, HasData = options.Data.Count > 0, RegSwap = options.RegSwap, Thorough = options.Profile == Profile.Full || options.Proxies is not null };
 
     static IEnumerable<long> Seeds(AuditOptions options) => Enumerable.Range(0, Math.Max(1, options.Seeds)).Select(i => options.Seed + i);
-
-    static double Median(List<double> values)
-    {
-        var sorted = values.Order().ToList();
-        return sorted.Count % 2 == 1 ? sorted[sorted.Count / 2] : (sorted[sorted.Count / 2 - 1] + sorted[sorted.Count / 2]) / 2;
-    }
 }

@@ -52,7 +52,8 @@ static class Saliency
             Definition: "Σ_l ‖W_l‖₂ over the weights of convolution, linear and recurrent layers, as re-initialised by --init (as shipped with --weights shipped).",
             ForTrainedModels: "With shipped weights it tells how far weights have grown; weight decay keeps it low.",
             WhenNotToUse: "At initialisation it is a function of the architecture's shapes alone.",
-            Source: $"{Common}. Spearman 0.70 on NAS-Bench-201 with CIFAR-10 accuracy by our calibration."));
+            Source: $"{Common}. Spearman 0.70 on NAS-Bench-201 with CIFAR-10 accuracy by our calibration."))
+    { DrawsWeights = true };
 
     /// <summary>grasp.</summary>
     internal static readonly Proxy Grasp = new(
@@ -77,7 +78,14 @@ static class Saliency
         x =>
         {
             var (fisher, failure) = x.Runs[0].Read(FisherProducts.Instrument);
-            return fisher is null ? Score.NotAvailable(failure!) : Score.Of(fisher.Layers.Sum(l => l.Channels.Sum() * WeightsPerChannel(l.Layer)), ("layers", fisher.Layers.Count), ("unweighted", fisher.Layers.Sum(l => l.Channels.Sum())));
+            if (fisher is null) return Score.NotAvailable(failure!);
+            var weighted = 0.0;
+            foreach (var layer in fisher.Layers)
+            {
+                if (WeightsPerChannel(layer.Layer) is not { } weights) return Score.NotAvailable($"the weight of '{layer.Layer.Name}' has no known shape");
+                weighted += layer.Channels.Sum() * weights;
+            }
+            return Score.Of(weighted, ("layers", fisher.Layers.Count), ("unweighted", fisher.Layers.Sum(l => l.Channels.Sum())));
         },
         new ProxyText(
             Summary: "How much the loss would change if single channels were taken away, counted by the weights of each channel.",
@@ -130,11 +138,11 @@ static class Saliency
         return Score.Of(weights.Sum(p => (double)TensorPrimitives.Norm<float>((drawn.TryGetValue(p, out var d) ? d : p.Value.Data!).ToFloats())), ("tensors", weights.Count));
     }
 
-    /// <summary>Weights that make one output channel.</summary>
-    static double WeightsPerChannel(Layer layer)
+    /// <summary>Weights that make one output channel; null where the weight's shape is not known.</summary>
+    static double? WeightsPerChannel(Layer layer)
     {
         var channels = layer.Output.Shape![layer.ChannelAxis].Size;
         var weight = layer.Node.OpType is "Conv" or "ConvTranspose" or "DeformConv" or "Gemm" ? layer.Node.Input(1) : layer.Node.Inputs.FirstOrDefault(i => i?.Data is not null) ?? layer.Node.Input(1);
-        return weight?.Shape is { IsStatic: true } shape ? shape.ElementCount / (double)channels : 0;
+        return weight?.Shape is { IsStatic: true } shape ? shape.ElementCount / (double)channels : null;
     }
 }

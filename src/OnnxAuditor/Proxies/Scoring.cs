@@ -14,22 +14,16 @@ sealed class Scoring
     readonly IReadOnlyList<Proxy> wanted;
     readonly AuditOptions options;
     readonly CanonicalModel model;
-    readonly Func<Protocol, Protocol> runOf;
+    readonly Plan plan;
     readonly Dictionary<(Proxy Proxy, long Seed), HashSet<Protocol>> pending = [];
     readonly Dictionary<(Proxy, long), Score> scores = [];
 
     /// <summary>Prepares the scoring of proxies whose protocols are in the plan.</summary>
-    /// <param name="wanted">The proxies.</param>
-    /// <param name="options">The options.</param>
-    /// <param name="model">The canonical model.</param>
-    /// <param name="plan">The plan.</param>
-    /// <param name="adapted">What was put into the plan for a proxy's protocol; null for the protocol itself.</param>
-    public Scoring(IReadOnlyList<Proxy> wanted, AuditOptions options, CanonicalModel model, Plan plan, Func<Protocol, Protocol>? adapted = null)
+    public Scoring(IReadOnlyList<Proxy> wanted, AuditOptions options, CanonicalModel model, Plan plan)
     {
-        (this.wanted, this.options, this.model) = (wanted, options, model);
-        runOf = adapted is null ? plan.RunOf : protocol => plan.RunOf(adapted(protocol));
+        (this.wanted, this.options, this.model, this.plan) = (wanted, options, model, plan);
         foreach (var proxy in wanted)
-            foreach (var seed in ProxySelection.Seeds(proxy, options)) pending[(proxy, seed)] = [.. ProxySelection.Protocols(proxy, options, seed).Select(runOf)];
+            foreach (var seed in ProxySelection.Seeds(proxy, options)) pending[(proxy, seed)] = [.. ProxySelection.Protocols(proxy, options, seed).Select(plan.RunOf)];
     }
 
     /// <summary>Scores what can be scored, and lets go of the readings that nothing waits for.</summary>
@@ -38,7 +32,7 @@ sealed class Scoring
     {
         foreach (var ((proxy, seed), runs) in pending.Where(p => p.Value.All(results.ContainsKey)).ToList())
         {
-            scores[(proxy, seed)] = ProxySelection.ScoreOf(proxy, options, seed, model, protocol => results[runOf(protocol)]);
+            scores[(proxy, seed)] = ProxySelection.ScoreOf(proxy, options, seed, model, protocol => results[plan.RunOf(protocol)]);
             pending.Remove((proxy, seed));
         }
         foreach (var (run, result) in results.Where(r => r.Value.Readings.Count > 0 && !pending.Values.Any(p => p.Contains(r.Key))).ToList())

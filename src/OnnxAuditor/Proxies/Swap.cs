@@ -37,7 +37,7 @@ static class Swap
     {
         var (signs, failure) = run.Read(ActivationSigns.Instrument);
         if (signs is null) return Proxies.Score.NotAvailable(failure!);
-        double patterns = signs.DistinctUnits(signs.Words.Count);
+        double patterns = signs.DistinctUnits();
         if (model is null) return Proxies.Score.Of(patterns, ("units", signs.UnitCount), ("samples", signs.Samples));
         var scale = factor(model.Parameters.Where(p => p.Trainable).Sum(p => p.Count) / 1000.0);
         return Proxies.Score.Of(patterns * scale, ("units", signs.UnitCount), ("samples", signs.Samples), ("factor", scale));

@@ -1,8 +1,4 @@
-using System.Buffers;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Unicode;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Reporting;
@@ -10,25 +6,16 @@ namespace OnnxAuditor.Reporting;
 /// <summary>The report for machines, as docs/report.schema.json describes it. Numbers are written so that they read back to the same bits; what is not finite is null.</summary>
 static class JsonReport
 {
-    static readonly JsonWriterOptions Options = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
-
     /// <summary>Writes the report. Equal reports give equal texts.</summary>
-    public static string Write(AuditReport report)
+    public static string Write(AuditReport report) => JsonText.Of(json =>
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Options))
-        {
-            json.WriteStartObject();
-            json.WriteString("schemaVersion", AuditReport.SchemaVersion);
-            json.WriteStartObject("tool");
-            json.WriteString("name", report.Tool.Name);
-            json.WriteString("version", report.Tool.Version);
-            json.WriteEndObject();
-            Array(json, "models", report.Models, Model);
-            json.WriteEndObject();
-        }
-        return Encoding.UTF8.GetString(buffer.WrittenSpan) + "\n";
-    }
+        json.WriteString("schemaVersion", AuditReport.SchemaVersion);
+        json.WriteStartObject("tool");
+        json.WriteString("name", report.Tool.Name);
+        json.WriteString("version", report.Tool.Version);
+        json.WriteEndObject();
+        Array(json, "models", report.Models, Model);
+    });
 
     static void Model(Utf8JsonWriter json, ModelReport m)
     {
@@ -159,17 +146,7 @@ static class JsonReport
         });
     }
 
-    static void Array<T>(Utf8JsonWriter json, string name, IEnumerable<T> items, Action<Utf8JsonWriter, T> write)
-    {
-        json.WriteStartArray(name);
-        foreach (var item in items)
-        {
-            json.WriteStartObject();
-            write(json, item);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-    }
+    static void Array<T>(Utf8JsonWriter json, string name, IEnumerable<T> items, Action<Utf8JsonWriter, T> write) => json.Array(name, items, item => write(json, item));
 
     static void Optional<T>(Utf8JsonWriter json, string name, T? value, Action<Utf8JsonWriter, T> write) where T : class
     {
@@ -178,9 +155,7 @@ static class JsonReport
             json.WriteNull(name);
             return;
         }
-        json.WriteStartObject(name);
-        write(json, value);
-        json.WriteEndObject();
+        json.Object(name, () => write(json, value));
     }
 
     static void Number(Utf8JsonWriter json, string name, double? value)

@@ -1,8 +1,4 @@
-using System.Buffers;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Unicode;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Reporting;
@@ -18,37 +14,30 @@ static class SarifReport
     /// <summary>The name under which fingerprints stand; the number changes when their making does.</summary>
     const string FingerprintKey = "onnxAuditor/v1";
 
-    static readonly JsonWriterOptions Options = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.Create(UnicodeRanges.All) };
-
     /// <summary>Writes the report. Equal reports give equal texts.</summary>
     public static string Write(AuditReport report, Glossary glossary)
     {
         var ids = report.Models.SelectMany(m => m.Findings).Select(f => f.RuleId).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Options))
+        return JsonText.Of(json =>
         {
-            json.WriteStartObject();
             json.WriteString("$schema", Schema);
             json.WriteString("version", "2.1.0");
-            json.WriteStartArray("runs");
-            json.WriteStartObject();
-            Object(json, "tool", () => Object(json, "driver", () =>
+            json.Array("runs", [report], r =>
             {
-                json.WriteString("name", report.Tool.Name);
-                json.WriteString("version", report.Tool.Version);
-                Array(json, "rules", ids, id => Rule(json, id, glossary));
-            }));
-            Array(json, "invocations", [report], r =>
-            {
-                json.WriteBoolean("executionSuccessful", r.Models.All(m => Obstacle(m) is null));
-                Array(json, "toolExecutionNotifications", r.Models.SelectMany(m => Notifications(m).Select(n => (m, n))), x => Notification(json, x.m, x.n.Level, x.n.Text));
+                json.Object("tool", () => json.Object("driver", () =>
+                {
+                    json.WriteString("name", r.Tool.Name);
+                    json.WriteString("version", r.Tool.Version);
+                    json.Array("rules", ids, id => Rule(json, id, glossary));
+                }));
+                json.Array("invocations", [r], _ =>
+                {
+                    json.WriteBoolean("executionSuccessful", r.Models.All(m => Obstacle(m) is null));
+                    json.Array("toolExecutionNotifications", r.Models.SelectMany(m => Notifications(m).Select(n => (m, n))), x => Notification(json, x.m, x.n.Level, x.n.Text));
+                });
+                json.Array("results", r.Models.SelectMany(m => m.Findings.Select(f => (m, f))), x => Result(json, x.m, x.f, ids.IndexOf(x.f.RuleId)));
             });
-            Array(json, "results", report.Models.SelectMany(m => m.Findings.Select(f => (m, f))), x => Result(json, x.m, x.f, ids.IndexOf(x.f.RuleId)));
-            json.WriteEndObject();
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-        return Encoding.UTF8.GetString(buffer.WrittenSpan) + "\n";
+        });
     }
 
     static string? Obstacle(ModelReport model) => model.Unreadable ?? model.BudgetExceeded;
@@ -59,7 +48,7 @@ static class SarifReport
         if (!glossary.Rules.TryGetValue(id, out var entry)) return;
         Text(json, "shortDescription", entry.Title);
         Text(json, "fullDescription", entry.WhyItMatters);
-        Object(json, "help", () =>
+        json.Object("help", () =>
         {
             json.WriteString("text", $"{entry.WhyItMatters}\n\nThreshold: {entry.Threshold}\n\nSource: {entry.References}");
             json.WriteString("markdown", $"{entry.WhyItMatters}\n\n**Threshold:** {entry.Threshold}\n\n**Source:** {entry.References}");
@@ -74,14 +63,14 @@ static class SarifReport
         var places = f.Count > 1 ? $" {NumberFormat.Count(f.Count, "place")} in all." : "";
         var remedy = f.Remedy.Length > 0 ? $" What to do: {f.Remedy}" : "";
         Text(json, "message", $"{f.Message.TrimEnd('.')}.{places}{remedy}");
-        Array(json, "locations", f.OtherPlaces.Prepend(f.Where), place =>
+        json.Array("locations", f.OtherPlaces.Prepend(f.Where), place =>
         {
             Physical(json, model, withLine: true);
-            Array(json, "logicalLocations", [place], p => json.WriteString("fullyQualifiedName", MarkdownText.Visible(p)));
+            json.Array("logicalLocations", [place], p => json.WriteString("fullyQualifiedName", MarkdownText.Visible(p)));
         });
-        Object(json, "partialFingerprints", () => json.WriteString(FingerprintKey, f.Fingerprint));
-        if (f.Suppressed) Array(json, "suppressions", ["external"], kind => json.WriteString("kind", kind));
-        Object(json, "properties", () =>
+        json.Object("partialFingerprints", () => json.WriteString(FingerprintKey, f.Fingerprint));
+        if (f.Suppressed) json.Array("suppressions", ["external"], kind => json.WriteString("kind", kind));
+        json.Object("properties", () =>
         {
             json.WriteString("measured", f.Measured);
             json.WriteString("threshold", f.Threshold);
@@ -100,33 +89,14 @@ static class SarifReport
     {
         json.WriteString("level", level);
         Text(json, "message", text);
-        Array(json, "locations", [model], m => Physical(json, m, withLine: false));
+        json.Array("locations", [model], m => Physical(json, m, withLine: false));
     }
 
-    static void Physical(Utf8JsonWriter json, ModelReport model, bool withLine) => Object(json, "physicalLocation", () =>
+    static void Physical(Utf8JsonWriter json, ModelReport model, bool withLine) => json.Object("physicalLocation", () =>
     {
-        Object(json, "artifactLocation", () => json.WriteString("uri", string.Join('/', model.Path.Split('/').Select(Uri.EscapeDataString))));
-        if (withLine) Object(json, "region", () => json.WriteNumber("startLine", 1));
+        json.Object("artifactLocation", () => json.WriteString("uri", string.Join('/', model.Path.Split('/').Select(Uri.EscapeDataString))));
+        if (withLine) json.Object("region", () => json.WriteNumber("startLine", 1));
     });
 
-    static void Text(Utf8JsonWriter json, string name, string text) => Object(json, name, () => json.WriteString("text", MarkdownText.Visible(text.ReplaceLineEndings(" "))));
-
-    static void Object(Utf8JsonWriter json, string name, Action content)
-    {
-        json.WriteStartObject(name);
-        content();
-        json.WriteEndObject();
-    }
-
-    static void Array<T>(Utf8JsonWriter json, string name, IEnumerable<T> items, Action<T> content)
-    {
-        json.WriteStartArray(name);
-        foreach (var item in items)
-        {
-            json.WriteStartObject();
-            content(item);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-    }
+    static void Text(Utf8JsonWriter json, string name, string text) => json.Object(name, () => json.WriteString("text", MarkdownText.Visible(text.ReplaceLineEndings(" "))));
 }

@@ -40,6 +40,7 @@ static class RuleEngine
             ModelProblem.Budget => (AllocationBomb.Rule.Id, "Raise --max-memory if the model is trusted; a small file that declares huge tensors is not one to trust."),
             ModelProblem.InvalidGraph => (InvalidGraph.Rule.Id, "Export the model again; onnx.checker.check_model(model, full_check=True) shows the same errors."),
             ModelProblem.ExternalData => (ExternalDataMissing.Rule.Id, "Put the external data file beside the model, as the exporter wrote it."),
+            _ when !File.Exists(path) => (UnreadableFile.Rule.Id, "Check the path: it is taken from the current folder."),
             _ => (UnreadableFile.Rule.Id, "Fetch the file again (git lfs pull, or a direct download) and check that its first bytes are no text."),
         };
         var where = new Observation(path, problem.Message, "not readable", "a readable ONNX model") { Remedy = remedy };

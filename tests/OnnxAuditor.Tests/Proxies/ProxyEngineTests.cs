@@ -41,11 +41,8 @@ public sealed class ProxyEngineTests(ITestOutputHelper output)
     {
         if (TorchLibrary.Unavailable is { } why) Assert.Skip(why);
         var scored = ScoredModel.At(path) with { Batch = batch, Weights = WeightChoice.Reinit };
-        var watch = System.Diagnostics.Stopwatch.StartNew();
         var ort = scored.Scores(ScoredModel.Ids);
-        output.WriteLine($"ort {watch.Elapsed}");
         var torch = (scored with { Torch = new TorchSettings(Threads: 1) }).Scores(ScoredModel.Ids);
-        output.WriteLine($"both {watch.Elapsed}");
         var faults = new List<string>();
         foreach (var (id, score) in ort)
         {

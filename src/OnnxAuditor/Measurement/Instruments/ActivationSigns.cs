@@ -25,13 +25,12 @@ sealed record SignPatterns(IReadOnlyList<ushort[][]> Words, IReadOnlyList<long> 
         return distance;
     }
 
-    /// <summary>How many different patterns over the samples the units of the first layers show.</summary>
-    /// <param name="layers">How many layers count.</param>
-    public long DistinctUnits(int layers)
+    /// <summary>How many different patterns over the samples the units show.</summary>
+    public long DistinctUnits()
     {
         // A pattern over more samples than a word has bits is told apart by a 128-bit hash.
         var seen = new HashSet<UInt128>();
-        for (var l = 0; l < layers; l++)
+        for (var l = 0; l < Words.Count; l++)
         {
             var units = Units[l];
             for (var u = 0L; u < units; u++)

@@ -1,6 +1,5 @@
 using System.Globalization;
 using GraphRewriter.Emission;
-using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using OnnxAuditor.Numerics;
 using Attribute = GraphRewriter.Ir.Attribute;
@@ -42,8 +41,7 @@ static class BlockJacobians
             var shape = to.Shape!;
             var name = $"cotangent/{borders[i].Name}";
             var cotangent = site.Input(name, shape, (p, part) => Rademacher(shape, p.Seed, name, (int)site.Batch, part));
-            var tape = new Tape(site.Names) { Prefix = "grad/", Origin = borders[i].Name };
-            if (!Differentiate.Run(site.Graph, [(to, cotangent)], [from], tape, site.StraightThrough).Gradients.TryGetValue(from, out var back))
+            if (!site.VectorJacobian([(to, cotangent)], [from]).Gradients.TryGetValue(from, out var back))
             {
                 skipped++;
                 continue;

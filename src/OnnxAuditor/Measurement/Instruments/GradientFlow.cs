@@ -1,5 +1,4 @@
 using GraphRewriter.Emission;
-using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 
 namespace OnnxAuditor.Measurement.Instruments;
@@ -19,7 +18,7 @@ static class GradientFlow
         var weights = site.Weights().Where(w => first.ContainsKey(site.Image(w.Parameter.Value))).ToList();
         if (weights.Count == 0) throw new ModelException(ModelProblem.Unsupported, "no gradient reaches the weight of a convolution, linear or recurrent layer");
         Value[] images = [.. weights.Select(w => site.Image(w.Parameter.Value))];
-        var second = Differentiate.Run(site.Graph, [.. images.Select(i => (first[i], first[i]))], images, new Tape(site.Names) { Prefix = "hessian/" }, site.StraightThrough);
+        var second = site.VectorJacobian([.. images.Select(i => (first[i], first[i]))], images);
         if (second.Blocked.FirstOrDefault(b => b.IsMissingRule) is { } missing) throw new ModelException(ModelProblem.Unsupported, $"the second derivative stops at '{missing.Node.LogicalName}' ({missing.Node.OpType}): {missing.Reason}");
         foreach (var (index, parameter) in weights)
         {

@@ -49,7 +49,7 @@ static class OutputCurve
     static Value Along(InstrumentSite site, Value y, Value theta)
     {
         var r = site.Input("cotangent", y.Shape!, (_, _) => TensorData.FromFloats(y.Shape!.ToArray(), new float[y.Shape!.ElementCount]));
-        if (!Differentiate.Run(site.Graph, [(y, r)], [theta], new Tape(site.Names) { Prefix = "grad/" }, site.StraightThrough).Gradients.TryGetValue(theta, out var back))
+        if (!site.VectorJacobian([(y, r)], [theta]).Gradients.TryGetValue(theta, out var back))
             throw new ModelException(ModelProblem.Unsupported, "the outputs do not depend on the inputs through differentiable operators");
         var tape = new Tape(site.Names) { Prefix = "jet/" };
         if (!Differentiate.Run(site.Graph, [(back, tape.FullLike(back, 1))], [r], tape, site.StraightThrough).Gradients.TryGetValue(r, out var forward))

@@ -16,8 +16,8 @@ sealed record MapSpectrum(Layer Layer, double? InverseCondition, double? Smalles
 sealed record MapSpectraSet(IReadOnlyList<MapSpectrum> Maps, int TooLarge);
 
 /// <summary>
-/// Gram matrices of the first sample's feature maps, made in float64 inside the graph from the smaller side of each map: their eigenvalues are the squared singular values down to 1e-8 of the
-/// largest, where those of a float32 Gram matrix would end at 3e-4.
+/// Gram matrices of the first sample's feature maps, made in float64 inside the graph from the smaller side of each map: the singular values that follow from them are right down to 1e-8
+/// of the largest, where those of a float32 Gram matrix would end at 3e-4.
 /// </summary>
 static class FeatureMaps
 {
