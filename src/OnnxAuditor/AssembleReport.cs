@@ -5,6 +5,7 @@ using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Numerics;
+using OnnxAuditor.Policy;
 using OnnxAuditor.Reports;
 using OnnxAuditor.Rules;
 
@@ -28,10 +29,11 @@ static class AssembleReport
     {
         var (model, canonical, shipped) = (audited.File.Model, audited.Canonical, audited.Shipped);
         var coverage = CoverageOf(canonical, shipped);
-        var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough, CrossChecked = audited.CrossChecked, Curvature = audited.Curvature };
-        var rules = RuleEngine.Run(context, RuleRegistry.Select(audited.Options.Select, audited.Options.Ignore));
+        var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough, CrossChecked = audited.CrossChecked, Curvature = audited.Curvature, Limits = audited.Options.Limits };
+        var chosen = RuleRegistry.Select(audited.Options.Select, audited.Options.Ignore);
+        var rules = RuleEngine.Run(context, audited.Options.ScanOnly ? [.. chosen.Where(r => r.Cost == RuleCost.Scan)] : chosen, audited.Options.Severities);
         var verdict = Verdicts.Of(rules.Findings, coverage, shipped);
-        return new ModelReport
+        return WithoutIgnored(model, new ModelReport
         {
             Path = audited.Path,
             Sha256 = audited.File.Sha256,
@@ -54,7 +56,24 @@ static class AssembleReport
             Tensors = Tensors(canonical, shipped),
             Layers = Layers(canonical, shipped),
             Notes = [.. audited.Notes, .. canonical?.Notes ?? [], .. Unsupported(canonical), .. Failures(shipped), .. rules.Notes],
-        };
+        });
+    }
+
+    /// <summary>The report with the findings suppressed that the model itself says to ignore.</summary>
+    static ModelReport WithoutIgnored(Model model, ModelReport report)
+    {
+        if (!model.Metadata.TryGetValue(IgnoreList.MetadataKey, out var text)) return report;
+        try
+        {
+            var list = IgnoreList.Parse(text, "the model's metadata");
+            var result = list.Apply(report, IgnoreList.Today);
+            return result with { Notes = [.. result.Notes, .. list.Complaints(IgnoreList.Today)] };
+        }
+        catch (UsageException e)
+        {
+            // The model is somebody else's; what it says wrongly is told and stops nothing.
+            return report with { Notes = [.. report.Notes, $"What the model says to ignore was not understood: {e.Message}"] };
+        }
     }
 
     static ParameterCounts Count(CanonicalModel? canonical)

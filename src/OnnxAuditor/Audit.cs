@@ -37,7 +37,7 @@ static class Audit
             {
                 Report("canonicalising", 0.05);
                 audited.Canonical = Canonicalizer.Run(file.Model, CanonicalOptions(audited.Options));
-                if (!audited.Canonical.StructureOnly) MeasureAll(audited, Report, budget.Token);
+                if (!options.ScanOnly && !audited.Canonical.StructureOnly) MeasureAll(audited, Report, budget.Token);
             }
             catch (ModelException e) when (e.Problem == ModelProblem.Budget)
             {

@@ -1,6 +1,7 @@
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using OnnxAuditor.Measurement;
+using OnnxAuditor.Reports;
 
 namespace OnnxAuditor;
 
@@ -44,6 +45,9 @@ sealed record AuditOptions
     /// <summary>Thoroughness.</summary>
     public Profile Profile { get; init; } = Profile.Standard;
 
+    /// <summary>Whether nothing is run: only rules that look at graph and weights alone.</summary>
+    public bool ScanOnly { get; init; }
+
     /// <summary>Ids of the proxies to compute; null for the profile's.</summary>
     public IReadOnlyList<string>? Proxies { get; init; }
 
@@ -52,6 +56,12 @@ sealed record AuditOptions
 
     /// <summary>Rule ids or prefixes not to run.</summary>
     public IReadOnlyList<string> Ignore { get; init; } = [];
+
+    /// <summary>Severities that differ from the rules' own, by rule id.</summary>
+    public IReadOnlyDictionary<string, Severity> Severities { get; init; } = new Dictionary<string, Severity>(StringComparer.Ordinal);
+
+    /// <summary>Thresholds that differ from the rules' own, by their keys.</summary>
+    public IReadOnlyDictionary<string, double> Limits { get; init; } = new Dictionary<string, double>(StringComparer.Ordinal);
 
     /// <summary>Which weights are measured.</summary>
     public WeightChoice Weights { get; init; } = WeightChoice.Both;

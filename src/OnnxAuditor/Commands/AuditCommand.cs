@@ -6,127 +6,58 @@ namespace OnnxAuditor.Commands;
 /// <summary><c>audit MODEL…</c>: the full audit.</summary>
 static class AuditCommand
 {
-    static readonly Dictionary<string, Severity?> Severities = new(StringComparer.Ordinal) { ["error"] = Severity.Error, ["warning"] = Severity.Warning, ["info"] = Severity.Info, ["never"] = null };
-
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
     {
-        var models = new Argument<List<string>>("MODEL") { Description = "Model files, folders (searched for .onnx files), patterns, or - for standard input", Arity = ArgumentArity.OneOrMore };
-        var output = OptionValues.List("--output", "FILE", "File to write instead of standard output, its format by extension (.md, .html, .json, .sarif, .junit.xml); may be repeated", text => text, splits: false);
-        output.Aliases.Add("-o");
-        var format = OptionValues.Of<string>("--format", "FORMAT", "Format of standard output, and of files whose extension names none: md, html, json, sarif, junit, github [default: md]", FormatName);
-        var failOn = OptionValues.Choice("--fail-on", "The least severity of a finding that makes the exit code 1", "error", Severities.Keys);
-        var quiet = new Option<bool>("--quiet", "-q") { Description = "Write nothing but the report and errors" };
-        var noColor = new Option<bool>("--no-color") { Description = "Use no colours on the terminal; NO_COLOR in the environment does the same" };
+        var models = ModelPaths.Argument();
+        var jobs = OptionValues.Of("--jobs", "N", "Models audited at a time, each in a process of its own; 0 for half the cores. They share --max-memory", 0L, OptionValues.Integer(0, 256));
+        var shard = OptionValues.Of<(int, int)?>("--shard", "I/N", "Audit the I-th of N parts of the models only; 'merge' joins the JSON reports of all parts", text => ModelPaths.Shard(text));
+        var resume = OptionValues.Of<string>("--resume", "FILE", "Keep finished models in this file, and take from it those that an interrupted run has finished under the same options", text => text);
         var asChild = new Option<bool>(AuditProcess.ChildOption) { Hidden = true };
         var options = new AuditOptionSet();
-        var command = new Command("audit", "Audits models: measures activations and gradients, runs rules and proxies, writes a report.") { models, output, format, failOn };
-        foreach (var option in options.All) command.Add(option);
-        command.Add(quiet);
-        command.Add(noColor);
+        var policy = new PolicyOptionSet();
+        var output = new OutputOptionSet("md");
+        var command = new Command("audit", "Audits models: measures activations and gradients, runs rules and proxies, writes a report.") { models };
+        foreach (var option in output.First.Concat(policy.All).Concat(options.All)) command.Add(option);
+        command.Add(jobs);
+        command.Add(shard);
+        command.Add(resume);
+        foreach (var option in output.Last) command.Add(option);
         command.Add(asChild);
-        models.Validators.Add(result =>
-        {
-            foreach (var word in result.Tokens.Select(t => t.Value).Where(w => w.StartsWith('-') && w != ModelPaths.StandardInput)) result.AddError(CommandLine.UnknownOption(word, command));
-        });
+        ModelPaths.RefuseOptions(models, command);
         command.SetAction((result, cancellation) =>
         {
-            var destination = ReportOutput.Of(result.GetValue(output) ?? [], result.GetValue(format));
+            var destination = output.Destination(result);
+            var settings = new ModelSettings(result, options, policy);
             var paths = ModelPaths.Expand(result.GetRequiredValue(models));
-            var audit = options.Read(result);
-            if (result.GetValue(asChild)) return Task.FromResult((int)AuditProcess.Answer(paths[0].File, audit, terminal, cancellation));
-            var isQuiet = result.GetValue(quiet);
-            var hasColor = !result.GetValue(noColor) && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
-            var (report, code, complaints) = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, hasColor, progress =>
+            if (result.GetValue(asChild)) return Task.FromResult((int)AuditProcess.Answer(paths[0].File, settings.For(paths[0].File).Options, terminal, cancellation));
+            if (result.GetValue(shard) is var (part, parts)) paths = [.. paths.Where((_, i) => i % parts == part - 1)];
+            using var journal = result.GetValue(resume) is { } file ? Journal.Open(file) : null;
+            var atATime = result.GetValue(jobs) is > 0 and var asked ? (int)asked : Math.Max(1, Environment.ProcessorCount / 2);
+            var isQuiet = output.IsQuiet(result);
+            var run = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, output.HasColor(result), progress =>
             {
-                ModelReport One(string file)
+                ModelReport One(ModelPath path, AuditOptions audit)
                 {
-                    var one = paths.Count == 1 ? Audit.Run(file, audit, progress, cancellation) : AuditProcess.Run(file, options.Words(result), audit.TimeBudget, progress, cancellation);
-                    progress?.Report(new(file, "done", 1));
-                    return one;
+                    if (path.File is ModelPaths.StandardInput) return ModelPaths.FromStandardInput(terminal, path, p => Audit.Run(p, audit, progress, cancellation));
+                    var done = paths.Count == 1 && journal is null
+                        ? Audit.Run(path.File, audit, progress, cancellation)
+                        : Journal.Get(journal, path.File, settings.Words, () => AuditProcess.Run(path.File, ChildWords(settings.Words, audit, atATime), audit.TimeBudget, progress, cancellation));
+                    progress?.Report(new(path.File, "done", 1));
+                    return done;
                 }
 
-                return AuditAll(paths, path => AuditOne(path, terminal, One), Severities[result.GetRequiredValue(failOn)]);
+                return ModelRuns.All(paths, settings, atATime, One, cancellation);
             });
             // Told now, not in between: the display rewrites its lines.
-            foreach (var complaint in complaints) terminal.Complain(complaint);
-            destination.Write(report, terminal, isQuiet);
-            return Task.FromResult((int)code);
+            foreach (var complaint in run.Complaints) terminal.Complain(complaint);
+            destination.Write(run.Report, terminal, isQuiet);
+            return Task.FromResult((int)run.Code);
         });
         return command;
     }
 
-    /// <summary>Audits one model after the other; what goes wrong with one is told of that one, and the others are audited all the same.</summary>
-    static (AuditReport Report, ExitCode Code, List<string> Complaints) AuditAll(IReadOnlyList<ModelPath> paths, Func<ModelPath, ModelReport> audit, Severity? failOn)
-    {
-        var complaints = new List<string>();
-        var reports = new List<ModelReport>();
-        var code = ExitCode.Clean;
-        foreach (var path in paths)
-        {
-            ExitCode own;
-            try
-            {
-                var report = audit(path);
-                own = CodeOf(report, failOn);
-                reports.Add(report);
-            }
-#pragma warning disable CA1031 // One bad model never stops the others: whatever it is becomes a line, an exit code and an entry of the report.
-            catch (Exception e) when (paths.Count > 1 && e is not OperationCanceledException)
-#pragma warning restore CA1031
-            {
-                own = ExitCodes.Of(e);
-                complaints.Add($"{path.Shown}: {ExitCodes.Message(e)}");
-                var reason = own == ExitCode.Internal ? $"an error of this program: {e.Message.Split('\n')[0]}" : e.Message;
-                reports.Add(new ModelReport { Path = path.Shown, VerdictReason = reason, Unreadable = own == ExitCode.Unreadable ? reason : null, BudgetExceeded = own == ExitCode.Budget ? reason : null });
-            }
-            code = (ExitCode)Math.Max((int)code, (int)own);
-        }
-        return (new AuditReport(CommandLine.Tool, reports), code, complaints);
-    }
-
-    static ModelReport AuditOne(ModelPath path, Terminal terminal, Func<string, ModelReport> audit)
-    {
-        if (path.File != ModelPaths.StandardInput) return Relabel(audit(path.File), path.File, path.Shown);
-        var folder = Directory.CreateTempSubdirectory("onnx-auditor-");
-        try
-        {
-            var file = Path.Combine(folder.FullName, "stdin.onnx");
-            using (var stream = File.Create(file)) terminal.Input.CopyTo(stream);
-            return Relabel(audit(file), file, path.Shown);
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
-    }
-
-    /// <summary>Names the model as reports name it, wherever the path that it was read from is told.</summary>
-    static ModelReport Relabel(ModelReport report, string path, string shown)
-    {
-        if (path.Equals(shown, StringComparison.Ordinal)) return report;
-        string Rename(string text) => text.Replace(path, shown, StringComparison.Ordinal);
-        return report with
-        {
-            Path = shown,
-            Unreadable = report.Unreadable is { } unreadable ? Rename(unreadable) : null,
-            BudgetExceeded = report.BudgetExceeded is { } budget ? Rename(budget) : null,
-            VerdictReason = Rename(report.VerdictReason),
-            Notes = [.. report.Notes.Select(Rename)],
-            Findings = [.. report.Findings.Select(f => f with { Where = Rename(f.Where), Message = Rename(f.Message), OtherPlaces = [.. f.OtherPlaces.Select(Rename)] })],
-        };
-    }
-
-    static ExitCode CodeOf(ModelReport report, Severity? failOn)
-    {
-        if (report.BudgetExceeded is not null) return ExitCode.Budget;
-        if (report.Unreadable is not null) return ExitCode.Unreadable;
-        return failOn is { } least && report.Findings.Any(f => !f.Suppressed && f.Severity >= least) ? ExitCode.Findings : ExitCode.Clean;
-    }
-
-    static string FormatName(string text)
-    {
-        var names = ReportFormat.All.Select(f => f.Name).ToList();
-        return names.Contains(text, StringComparer.Ordinal) ? text : throw new UsageException($"'{text}' is no format{Nearest.Suggestion(text, names)} Allowed: {string.Join(", ", names)}.");
-    }
+    /// <summary>The words for a child. Children that run at a time share the memory; the last word for an option counts.</summary>
+    static IReadOnlyList<string> ChildWords(IReadOnlyList<string> words, AuditOptions audit, int jobs) =>
+        audit.MaxMemory is { } memory && jobs > 1 ? [.. OptionValues.Without(words, "--max-memory"), "--max-memory", $"{memory / jobs}"] : words;
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
@@ -66,9 +65,8 @@ sealed class AuditOptionSet
     public IEnumerable<Option> All =>
         [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, regSwap, straightThrough, crossCheck, timeBudget, maxMemory, threads];
 
-    /// <summary>The options that were given, as words of a command line.</summary>
-    public IReadOnlyList<string> Words(ParseResult result) =>
-        [.. All.Select(result.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).SelectMany(r => r.Tokens.Count == 0 ? [r.Option.Name] : r.Tokens.SelectMany(t => (string[])[r.Option.Name, t.Value]))];
+    /// <summary>Those of them that matter where nothing is run.</summary>
+    public IEnumerable<Option> Static => [select, ignore, shape, maxMemory];
 
     /// <summary>Reads the options, and the data files that they name.</summary>
     /// <exception cref="UsageException">A data file cannot be used.</exception>

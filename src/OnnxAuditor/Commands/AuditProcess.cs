@@ -24,7 +24,8 @@ static class AuditProcess
     /// <summary>A time budget ends an audit between two steps; a step that does not end is ended from outside after this much more.</summary>
     static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
-    static readonly JsonSerializerOptions Exact = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    /// <summary>Reports as they travel between processes: every number back to the same bits.</summary>
+    internal static readonly JsonSerializerOptions Exact = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
     /// <summary>Audits a model in a child process.</summary>
     /// <param name="path">The model.</param>

@@ -59,9 +59,12 @@ static class CommandLine
         var root = new RootCommand("Audits ONNX models for trainability: reads a model, measures activations and gradients, and reports what stands against training it.")
         {
             AuditCommand.Create(terminal),
+            CheckCommand.Create(terminal),
+            MergeCommand.Create(terminal),
             RewriteCommand.Create(terminal),
             ExplainCommand.Create(terminal),
             ListCommand.Create(terminal),
+            ConfigCommand.Create(terminal),
             DoctorCommand.Create(terminal),
         };
         foreach (var help in root.Options.OfType<HelpOption>()) help.Action = new HelpAction { MaxWidth = HelpWidth };

@@ -1,4 +1,7 @@
+using System.CommandLine;
+using System.Globalization;
 using System.IO.Enumeration;
+using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Commands;
 
@@ -15,6 +18,21 @@ static class ModelPaths
     /// <summary>What reads the model from standard input.</summary>
     public const string StandardInput = "-";
 
+    /// <summary>The argument that names models.</summary>
+    public static Argument<List<string>> Argument() => new("MODEL") { Description = "Model files, folders (searched for .onnx files), patterns, or - for standard input", Arity = ArgumentArity.OneOrMore };
+
+    /// <summary>Lets the command say of a word that looks like an option that there is none such, instead of taking it for a model.</summary>
+    public static void RefuseOptions(Argument<List<string>> models, Command command) => models.Validators.Add(result =>
+    {
+        foreach (var word in result.Tokens.Select(t => t.Value).Where(w => w.StartsWith('-') && w != StandardInput)) result.AddError(CommandLine.UnknownOption(word, command));
+    });
+
+    /// <summary>Reads a part of several: "2/5".</summary>
+    public static (int Part, int Parts) Shard(string text) =>
+        text.Split('/') is [var a, var b] && int.TryParse(a, NumberStyles.None, CultureInfo.InvariantCulture, out var part) && int.TryParse(b, NumberStyles.None, CultureInfo.InvariantCulture, out var parts) && part >= 1 && part <= parts
+            ? (part, parts)
+            : throw new UsageException($"'{text}' is no part of several: the second of five is 2/5.");
+
     /// <summary>The models in the order of the arguments, inside a folder or pattern in that of their paths; each once.</summary>
     /// <param name="arguments">Files (of any extension, whether they exist or not), folders (searched for .onnx files, hidden folders left out), patterns with *, ? and **, or "-".</param>
     /// <exception cref="UsageException">A folder or pattern has no model.</exception>
@@ -26,6 +44,22 @@ static class ModelPaths
             foreach (var path in ExpandOne(argument))
                 if (seen.Add(path.File == StandardInput ? path.File : Path.GetFullPath(path.File))) result.Add(path);
         return result;
+    }
+
+/// <summary>Writes standard input to a file for as long as something is made of it.</summary>
+    public static ModelReport FromStandardInput(Terminal terminal, ModelPath path, Func<string, ModelReport> audit)
+    {
+        var folder = Directory.CreateTempSubdirectory("onnx-auditor-");
+        try
+        {
+            var file = Path.Combine(folder.FullName, "stdin.onnx");
+            using (var stream = File.Create(file)) terminal.Input.CopyTo(stream);
+            return ModelRuns.Relabel(audit(file), file, path.Shown);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     static IEnumerable<ModelPath> ExpandOne(string argument)

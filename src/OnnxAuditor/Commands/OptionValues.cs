@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using GraphRewriter.Ir;
 
@@ -65,6 +66,23 @@ static class OptionValues
         },
     };
 
+    /// <summary>The options that were given, as words of a command line.</summary>
+    public static IReadOnlyList<string> Words(IEnumerable<Option> options, ParseResult result) =>
+        [.. options.Select(result.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).SelectMany(r => r.Tokens.Count == 0 ? [r.Option.Name] : r.Tokens.SelectMany(t => (string[])[r.Option.Name, t.Value]))];
+
+    /// <summary>The words without an option and its values.</summary>
+    public static IEnumerable<string> Without(IReadOnlyList<string> words, string option) =>
+        words.Where((w, i) => !w.Equals(option, StringComparison.Ordinal) && (i == 0 || !words[i - 1].Equals(option, StringComparison.Ordinal)));
+
+    /// <summary>The value of an option that was not given, as words; none where it has no default.</summary>
+    public static IReadOnlyList<string> Default(Option option, ParseResult result) => option switch
+    {
+        Option<string> { HasDefaultValue: true } text => [result.GetRequiredValue(text)],
+        Option<long> number => [result.GetValue(number).ToString(CultureInfo.InvariantCulture)],
+        Option<bool> => ["false"],
+        _ => [],
+    };
+
     /// <summary>Reads a whole number within limits.</summary>
     public static Func<string, long> Integer(long least, long most) => text =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
@@ -127,7 +145,7 @@ static class OptionValues
         return (double.TryParse(text.AsSpan(0, end), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : double.NaN, text[end..].Trim());
     }
 
-    static T? Parsed<T>(System.CommandLine.Parsing.ArgumentResult result, string name, Func<string, T> parse)
+    static T? Parsed<T>(ArgumentResult result, string name, Func<string, T> parse)
     {
         try
         {

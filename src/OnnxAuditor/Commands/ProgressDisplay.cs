@@ -27,17 +27,21 @@ static class ProgressDisplay
         return progress.Start(context => work(new Reporter(context)));
     }
 
-    /// <summary>One bar a model. Reports come from the thread that works, so that the display is never behind by more than one.</summary>
+    /// <summary>One bar a model. Reports come from the threads that work, so that the display is never behind by more than one.</summary>
     sealed class Reporter(ProgressContext context) : IProgress<AuditProgress>
     {
         readonly Dictionary<string, ProgressTask> tasks = new(StringComparer.Ordinal);
+        readonly Lock gate = new();
 
         public void Report(AuditProgress value)
         {
             var text = Markup.Escape(MarkdownText.Cut(MarkdownText.Visible($"{Path.GetFileName(value.Model)}: {value.Stage}"), LongestText));
-            if (!tasks.TryGetValue(value.Model, out var task)) tasks[value.Model] = task = context.AddTask(text, maxValue: 1);
-            task.Description = text;
-            task.Value = value.Fraction;
+            lock (gate)
+            {
+                if (!tasks.TryGetValue(value.Model, out var task)) tasks[value.Model] = task = context.AddTask(text, maxValue: 1);
+                task.Description = text;
+                task.Value = value.Fraction;
+            }
         }
     }
 }

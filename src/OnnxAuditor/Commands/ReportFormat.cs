@@ -24,6 +24,7 @@ sealed record ReportFormat(string Name, string? Extension, Func<AuditReport, str
         new("json", ".json", (report, _) => JsonReport.Write(report)),
         new("sarif", ".sarif", (report, _) => SarifReport.Write(report, Glossary)),
         new("junit", ".junit.xml", (report, _) => JUnitReport.Write(report)),
+        new("text", null, (report, _) => TextReport.Write(report)),
         new("github", null, (report, _) => GitHubReport.Write(report)),
     ];
 

@@ -12,8 +12,9 @@ sealed record ReportOutput(IReadOnlyList<(string Path, ReportFormat Format)> Fil
     /// <summary>Checks what the options say, before anything is measured.</summary>
     /// <param name="paths">The arguments of <c>--output</c>.</param>
     /// <param name="format">The argument of <c>--format</c>; null where it is not given.</param>
+    /// <param name="standard">The format of standard output where none is given.</param>
     /// <exception cref="UsageException">A format is not known, or a folder does not exist.</exception>
-    public static ReportOutput Of(IReadOnlyList<string> paths, string? format)
+    public static ReportOutput Of(IReadOnlyList<string> paths, string? format, ReportFormat standard)
     {
         var given = format is null ? null : ReportFormat.ByName(format);
         foreach (var path in paths)
@@ -21,7 +22,7 @@ sealed record ReportOutput(IReadOnlyList<(string Path, ReportFormat Format)> Fil
             if (Directory.Exists(path)) throw new UsageException($"'{path}' is a folder: name the file to write.");
             if (Path.GetDirectoryName(path) is { Length: > 0 } folder && !Directory.Exists(folder)) throw new UsageException($"The folder '{folder}' for the report does not exist.");
         }
-        return new([.. paths.Select(p => (p, ReportFormat.ByFile(p, given)))], given ?? ReportFormat.All[0]);
+        return new([.. paths.Select(p => (p, ReportFormat.ByFile(p, given)))], given ?? standard);
     }
 
     /// <summary>Writes the report.</summary>

@@ -13,6 +13,7 @@ static class GitHubReport
         foreach (var model in report.Models)
         {
             if ((model.Unreadable ?? model.BudgetExceeded) is { } obstacle) Annotate(text, "error", model.Path, "not audited", obstacle);
+            foreach (var gate in model.Gates.Where(g => !g.Passed)) Annotate(text, "error", model.Path, "gate", $"{gate.Expression} failed: {TextReport.Value(gate)}");
             foreach (var f in model.Findings.Where(f => !f.Suppressed))
             {
                 var remedy = f.Remedy.Length > 0 ? $" What to do: {f.Remedy}" : "";
@@ -28,6 +29,8 @@ static class GitHubReport
     {
         var text = new StringBuilder("| model | verdict | errors | warnings |\n| --- | --- | --: | --: |\n");
         foreach (var m in report.Models) text.Append($"| {MarkdownText.Name(m.Path)} | {MarkdownReport.Words(m.Verdict)} | {Count(m, Severity.Error)} | {Count(m, Severity.Warning)} |\n");
+        foreach (var m in report.Models)
+            foreach (var gate in m.Gates.Where(g => !g.Passed)) text.Append($"\n- **gate** {MarkdownText.Name(gate.Expression)} of {MarkdownText.Name(m.Path)} failed: {MarkdownText.Sentence(TextReport.Value(gate))}");
         foreach (var m in report.Models)
             foreach (var f in m.Findings.Where(f => !f.Suppressed && f.Severity != Severity.Info)) text.Append($"\n- **{f.RuleId}** {MarkdownText.Name(f.Where)} in {MarkdownText.Name(m.Path)}: {MarkdownText.Sentence(f.Message)}");
         return text.Append('\n').ToString();

@@ -6,7 +6,7 @@ using OnnxAuditor.Reports;
 namespace OnnxAuditor.Reporting;
 
 /// <summary>
-/// The report as JUnit XML: a suite a model, a case a rule that found something and one for the audit itself. Errors and warnings fail; what is only worth knowing passes with its text, what is
+/// The report as JUnit XML: a suite a model, a case a rule that found something and one for the audit itself, one a gate. Errors and warnings fail; what is only worth knowing passes with its text, what is
 /// suppressed is skipped. A rule without finding has no case: the report does not claim that a rule passed which may not have run.
 /// </summary>
 static class JUnitReport
@@ -31,8 +31,8 @@ static class JUnitReport
         var obstacle = model.Unreadable ?? model.BudgetExceeded;
         xml.WriteStartElement("testsuite");
         xml.WriteAttributeString("name", Legal(model.Path));
-        Number(xml, "tests", rules.Count + 1);
-        Number(xml, "failures", rules.Count(Fails));
+        Number(xml, "tests", rules.Count + model.Gates.Count + 1);
+        Number(xml, "failures", rules.Count(Fails) + model.Gates.Count(g => !g.Passed));
         Number(xml, "errors", obstacle is null ? 0 : 1);
         Number(xml, "skipped", rules.Count(g => g.All(f => f.Suppressed)));
         Case(xml, model, "audit", () =>
@@ -41,6 +41,12 @@ static class JUnitReport
             else xml.WriteElementString("system-out", Legal($"{MarkdownReport.Words(model.Verdict)}: {model.VerdictReason}"));
         });
         foreach (var rule in rules) Case(xml, model, rule.Key, () => Outcome(xml, rule));
+        foreach (var gate in model.Gates)
+            Case(xml, model, $"gate {gate.Expression}", () =>
+            {
+                if (gate.Passed) xml.WriteElementString("system-out", Legal(TextReport.Value(gate)));
+                else Element(xml, "failure", TextReport.Value(gate), "", "gate");
+            });
         xml.WriteEndElement();
     }
 
@@ -60,7 +66,7 @@ static class JUnitReport
     {
         xml.WriteStartElement("testcase");
         xml.WriteAttributeString("classname", Legal(model.Path));
-        xml.WriteAttributeString("name", name);
+        xml.WriteAttributeString("name", Legal(name));
         content();
         xml.WriteEndElement();
     }

@@ -15,7 +15,11 @@ static class JsonReport
         json.WriteString("version", report.Tool.Version);
         json.WriteEndObject();
         Array(json, "models", report.Models, Model);
+        Texts(json, "notes", report.Notes);
     });
+
+    /// <summary>The word for a confidence.</summary>
+    internal static string Word(Confidence confidence) => confidence switch { Confidence.Certain => "certain", Confidence.Likely => "likely", _ => "hint" };
 
     static void Model(Utf8JsonWriter json, ModelReport m)
     {
@@ -27,6 +31,8 @@ static class JsonReport
         json.WriteStartObject("opset");
         foreach (var (domain, version) in m.Opset) json.WriteNumber(domain, version);
         json.WriteEndObject();
+        json.WriteString("unreadable", m.Unreadable);
+        json.WriteString("budgetExceeded", m.BudgetExceeded);
         json.WriteString("verdict", MarkdownReport.Words(m.Verdict));
         json.WriteString("verdictReason", m.VerdictReason.Length > 0 ? m.VerdictReason : m.Unreadable ?? m.BudgetExceeded ?? "");
         json.WriteStartObject("parameters");
@@ -37,6 +43,9 @@ static class JsonReport
         json.WriteNumber("tied", m.Parameters.Tied);
         json.WriteEndObject();
         Number(json, "macs", m.Macs);
+        json.WriteNumber("nodes", m.NodeCount);
+        Array(json, "inputs", m.Inputs, Signature);
+        Array(json, "outputs", m.Outputs, Signature);
         json.WriteStartObject("coverage");
         Coverage(json, m.Coverage);
         json.WriteEndObject();
@@ -45,6 +54,23 @@ static class JsonReport
         Array(json, "findings", m.Findings, Finding);
         Array(json, "tensors", m.Tensors, Tensor);
         Array(json, "layers", m.Layers, Layer);
+        Array(json, "gates", m.Gates, Gate);
+        Texts(json, "notes", m.Notes);
+    }
+
+    static void Signature(Utf8JsonWriter json, TensorSignature s)
+    {
+        json.WriteString("name", s.Name);
+        json.WriteString("type", s.Type);
+        json.WriteString("shape", s.Shape);
+    }
+
+    static void Gate(Utf8JsonWriter json, GateResult g)
+    {
+        json.WriteString("expression", g.Expression);
+        Number(json, "value", g.Value);
+        json.WriteBoolean("passed", g.Passed);
+        json.WriteString("reason", g.Reason);
     }
 
     static void Coverage(Utf8JsonWriter json, Coverage c)
@@ -69,6 +95,7 @@ static class JsonReport
         json.WriteString("init", m.Init);
         json.WriteNumber("seed", m.Seed);
         json.WriteNumber("batch", m.Batch);
+        json.WriteString("normStatistics", m.NormStatistics);
         json.WriteString("loss", m.Loss);
         json.WriteString("lossTarget", m.LossTarget);
         json.WriteBoolean("straightThrough", m.StraightThrough);
@@ -79,6 +106,7 @@ static class JsonReport
             j.WriteString("type", i.Type);
             j.WriteString("source", i.Source);
         });
+        Texts(json, "passes", m.Passes);
     }
 
     static void Proxy(Utf8JsonWriter json, ProxyResult p)
@@ -98,13 +126,14 @@ static class JsonReport
             else json.WriteNullValue();
         }
         json.WriteEndArray();
+        json.WriteString("protocol", p.Protocol);
     }
 
     static void Finding(Utf8JsonWriter json, Finding f)
     {
         json.WriteString("ruleId", f.RuleId);
         json.WriteString("severity", MarkdownReport.Word(f.Severity));
-        json.WriteString("confidence", f.Confidence switch { Confidence.Certain => "certain", Confidence.Likely => "likely", _ => "hint" });
+        json.WriteString("confidence", Word(f.Confidence));
         json.WriteString("where", f.Where);
         json.WriteString("message", f.Message);
         json.WriteString("measured", f.Measured);
@@ -112,6 +141,9 @@ static class JsonReport
         json.WriteString("remedy", f.Remedy);
         json.WriteString("fingerprint", f.Fingerprint);
         json.WriteBoolean("suppressed", f.Suppressed);
+        json.WriteString("suppressedBy", f.SuppressedBy);
+        json.WriteNumber("count", f.Count);
+        Texts(json, "otherPlaces", f.OtherPlaces);
     }
 
     static void Tensor(Utf8JsonWriter json, TensorRow t)
@@ -137,6 +169,8 @@ static class JsonReport
             Number(j, "rms", a.Rms);
             Number(j, "zeroFraction", a.ZeroFraction);
             Number(j, "effectiveRank", a.EffectiveRank);
+            Number(j, "maxAbs", a.MaxAbs);
+            Number(j, "deadFraction", a.DeadFraction);
         });
         Optional(json, "gradient", l.Gradient, (j, g) =>
         {
@@ -147,6 +181,13 @@ static class JsonReport
     }
 
     static void Array<T>(Utf8JsonWriter json, string name, IEnumerable<T> items, Action<Utf8JsonWriter, T> write) => json.Array(name, items, item => write(json, item));
+
+    static void Texts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
+    {
+        json.WriteStartArray(name);
+        foreach (var text in texts) json.WriteStringValue(text);
+        json.WriteEndArray();
+    }
 
     static void Optional<T>(Utf8JsonWriter json, string name, T? value, Action<Utf8JsonWriter, T> write) where T : class
     {

@@ -15,10 +15,12 @@ static class MarkdownReport
         var text = new MarkdownBuilder(single ? 2 : 3);
         text.Block(FrontMatter(report));
         if (!single) Summary(text, report);
+        if (!single) text.List(report.Notes.Select(MarkdownText.Sentence));
         for (var i = 0; i < report.Models.Count; i++)
         {
             var model = report.Models[i];
             text.Heading(single ? $"Trainability of {MarkdownText.Name(FileName(model.Path))}" : $"{Anchor($"model-{i + 1}")}{i + 1}. {MarkdownText.Name(model.Path)}", -1);
+            if (single) text.List(report.Notes.Select(MarkdownText.Sentence));
             new ModelSections(text, model, glossary, single ? "" : $"m{i + 1}-", chartPrefix is null ? null : c => Uri.EscapeDataString(DepthCharts.FileName(chartPrefix, single ? null : i + 1, c))).Write();
         }
         return text.ToString();

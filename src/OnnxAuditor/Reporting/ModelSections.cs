@@ -36,6 +36,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
     {
         VerdictLine();
         Top();
+        Gates();
         Identity();
         if (model.Unreadable is null)
         {
@@ -98,6 +99,14 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
         if (entry is { WhyItMatters.Length: > 0 }) lines.Add($"   - Why it matters: {OneLine(entry.WhyItMatters)}");
         if (finding.Remedy.Length > 0) lines.Add($"   - What to do: {MarkdownText.Sentence(finding.Remedy)}");
         return string.Join('\n', lines);
+    }
+
+    void Gates()
+    {
+        if (model.Gates.Count == 0) return;
+        text.Heading("Gates");
+        text.Block(model.Gates.All(g => g.Passed) ? "All conditions set for this model are met." : $"**{NumberFormat.Count(model.Gates.Count(g => !g.Passed))} of {NumberFormat.Count(model.Gates.Count, "condition")} set for this model failed.**");
+        text.Table(["condition", "value", "met"], model.Gates.Select(g => (string[])[MarkdownText.Name(g.Expression), g.Value is { } v ? NumberFormat.Value(v) : $"not available: {MarkdownText.Prose(g.Reason ?? "")}", g.Passed ? "yes" : "**no**"]));
     }
 
     void Identity()
@@ -278,6 +287,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
         var items = new List<string> { $"Where: {Places(f)}", Found(f) };
         if (f.OtherPlaces.Count > 0) items.Add($"Also: {string.Join(", ", f.OtherPlaces.Select(MarkdownText.Name))}{(f.Count - 1 > f.OtherPlaces.Count ? " …" : "")}");
         if (f.Remedy.Length > 0) items.Add($"What to do: {MarkdownText.Sentence(f.Remedy)}");
+        if (f.SuppressedBy is { } why) items.Add($"Suppressed: {MarkdownText.Sentence(why)}");
         items.Add($"Fingerprint: {MarkdownText.Name(f.Fingerprint)}");
         text.Block(head);
         text.List(items);

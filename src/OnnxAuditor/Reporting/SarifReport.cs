@@ -11,6 +11,9 @@ static class SarifReport
 {
     const string Schema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";
 
+    /// <summary>What stands for a rule where a gate failed.</summary>
+    const string GateRule = "gate";
+
     /// <summary>The name under which fingerprints stand; the number changes when their making does.</summary>
     const string FingerprintKey = "onnxAuditor/v1";
 
@@ -18,6 +21,7 @@ static class SarifReport
     public static string Write(AuditReport report, Glossary glossary)
     {
         var ids = report.Models.SelectMany(m => m.Findings).Select(f => f.RuleId).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        var gates = report.Models.SelectMany(m => m.Gates.Where(g => !g.Passed).Select(g => (m, g))).ToList();
         return JsonText.Of(json =>
         {
             json.WriteString("$schema", Schema);
@@ -28,16 +32,36 @@ static class SarifReport
                 {
                     json.WriteString("name", r.Tool.Name);
                     json.WriteString("version", r.Tool.Version);
-                    json.Array("rules", ids, id => Rule(json, id, glossary));
+                    json.Array("rules", [.. ids, .. gates.Count > 0 ? (string[])[GateRule] : []], id => Rule(json, id, glossary));
                 }));
                 json.Array("invocations", [r], _ =>
                 {
                     json.WriteBoolean("executionSuccessful", r.Models.All(m => Obstacle(m) is null));
                     json.Array("toolExecutionNotifications", r.Models.SelectMany(m => Notifications(m).Select(n => (m, n))), x => Notification(json, x.m, x.n.Level, x.n.Text));
                 });
-                json.Array("results", r.Models.SelectMany(m => m.Findings.Select(f => (m, f))), x => Result(json, x.m, x.f, ids.IndexOf(x.f.RuleId)));
+                json.WriteStartArray("results");
+                foreach (var (m, f) in r.Models.SelectMany(m => m.Findings.Select(f => (m, f)))) InBraces(json, () => Result(json, m, f, ids.IndexOf(f.RuleId)));
+                foreach (var (m, g) in gates) InBraces(json, () => Gate(json, m, g, ids.Count));
+                json.WriteEndArray();
             });
         });
+    }
+
+    static void InBraces(Utf8JsonWriter json, Action content)
+    {
+        json.WriteStartObject();
+        content();
+        json.WriteEndObject();
+    }
+
+    static void Gate(Utf8JsonWriter json, ModelReport model, GateResult gate, int rule)
+    {
+        json.WriteString("ruleId", GateRule);
+        json.WriteNumber("ruleIndex", rule);
+        json.WriteString("level", "error");
+        Text(json, "message", $"The condition {gate.Expression} is not met: {TextReport.Value(gate)}.");
+        json.Array("locations", [model], m => Physical(json, m, withLine: true));
+        json.Object("partialFingerprints", () => json.WriteString(FingerprintKey, $"{GateRule}/{gate.Expression}"));
     }
 
     static string? Obstacle(ModelReport model) => model.Unreadable ?? model.BudgetExceeded;
@@ -45,6 +69,7 @@ static class SarifReport
     static void Rule(Utf8JsonWriter json, string id, Glossary glossary)
     {
         json.WriteString("id", id);
+        if (id is GateRule) Text(json, "shortDescription", "A condition that was set for the model is not met");
         if (!glossary.Rules.TryGetValue(id, out var entry)) return;
         Text(json, "shortDescription", entry.Title);
         Text(json, "fullDescription", entry.WhyItMatters);
@@ -69,12 +94,16 @@ static class SarifReport
             json.Array("logicalLocations", [place], p => json.WriteString("fullyQualifiedName", MarkdownText.Visible(p)));
         });
         json.Object("partialFingerprints", () => json.WriteString(FingerprintKey, f.Fingerprint));
-        if (f.Suppressed) json.Array("suppressions", ["external"], kind => json.WriteString("kind", kind));
+        if (f.SuppressedBy is { } why) json.Array("suppressions", [why], text =>
+        {
+            json.WriteString("kind", "external");
+            json.WriteString("justification", MarkdownText.Visible(text));
+        });
         json.Object("properties", () =>
         {
             json.WriteString("measured", f.Measured);
             json.WriteString("threshold", f.Threshold);
-            json.WriteString("confidence", f.Confidence switch { Confidence.Certain => "certain", Confidence.Likely => "likely", _ => "hint" });
+            json.WriteString("confidence", JsonReport.Word(f.Confidence));
         });
     }
 

@@ -7,6 +7,9 @@ sealed record AuditReport(ToolInfo Tool, IReadOnlyList<ModelReport> Models)
 {
     /// <summary>The version of the JSON schema.</summary>
     public const string SchemaVersion = "1";
+
+    /// <summary>What concerns the run as a whole: suppressions that fit no finding or have expired; one line each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 }
 
 /// <summary>The program.</summary>
@@ -73,6 +76,9 @@ sealed record ModelReport
 
     /// <summary>The findings, worst first.</summary>
     public IReadOnlyList<Finding> Findings { get; init; } = [];
+
+    /// <summary>The gates, in the order they were given.</summary>
+    public IReadOnlyList<GateResult> Gates { get; init; } = [];
 
     /// <summary>The parameter tensors, in graph order.</summary>
     public IReadOnlyList<TensorRow> Tensors { get; init; } = [];
@@ -206,9 +212,19 @@ sealed record Finding(string RuleId, Severity Severity, Confidence Confidence, s
     /// <summary>Further places, worst first, cut to a few.</summary>
     public IReadOnlyList<string> OtherPlaces { get; init; } = [];
 
-    /// <summary>Whether a baseline or an ignore file suppresses it.</summary>
-    public bool Suppressed { get; init; }
+    /// <summary>What suppresses it, and the reason given there; null where nothing does.</summary>
+    public string? SuppressedBy { get; init; }
+
+    /// <summary>Whether a baseline or an ignore file suppresses it: it is shown, but changes no exit code.</summary>
+    public bool Suppressed => SuppressedBy is not null;
 }
+
+/// <summary>A condition that the user set for a model, and whether it holds.</summary>
+/// <param name="Expression">The condition as written.</param>
+/// <param name="Value">The value found; null where there is none.</param>
+/// <param name="Passed">Whether the condition holds. Without a value it does not.</param>
+/// <param name="Reason">Why there is no value; null where there is one.</param>
+sealed record GateResult(string Expression, double? Value, bool Passed, string? Reason);
 
 /// <summary>A parameter tensor.</summary>
 /// <param name="Name">The original name.</param>

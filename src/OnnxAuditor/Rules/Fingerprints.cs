@@ -15,6 +15,9 @@ static partial class Fingerprints
     /// <summary>Steps upstream in search of a name that stays; enough to pass a normalisation or an attention written in elementary operators.</summary>
     const int MaxSteps = 32;
 
+    /// <summary>The fingerprint of what concerns a file of which nothing else is known.</summary>
+    public static string OfFile(string ruleId, string path) => Hash($"{ruleId}\n{path}");
+
     /// <summary>The fingerprint of an observation: 16 hexadecimal digits.</summary>
     public static string Of(string ruleId, RuleContext context, Observation observation)
     {
@@ -25,9 +28,10 @@ static partial class Fingerprints
             (null, { } value) => (LogicalName(view, value), Structure(view, value)),
             _ => (WithoutCounter(observation.Where), ""),
         };
-        var text = $"{ruleId}\n{name}\n{structure}";
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..16];
+        return Hash($"{ruleId}\n{name}\n{structure}");
     }
+
+    static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..16];
 
     /// <summary>The graph that the place belongs to. A place of neither is one of a copy of the canonical graph and is looked up there by name.</summary>
     static ModelView ViewOf(RuleContext context, Observation observation)

@@ -44,8 +44,7 @@ static class RuleEngine
             _ => (UnreadableFile.Rule.Id, "Fetch the file again (git lfs pull, or a direct download) and check that its first bytes are no text."),
         };
         var where = new Observation(path, problem.Message, "not readable", "a readable ONNX model") { Remedy = remedy };
-        var empty = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{id}\n{path}")))[..16];
-        return new Finding(id, Severity.Error, Confidence.Certain, path, where.Message, where.Measured, where.Threshold, remedy, empty);
+        return new Finding(id, Severity.Error, Confidence.Certain, path, where.Message, where.Measured, where.Threshold, remedy, Fingerprints.OfFile(id, path));
     }
 
     static List<Observation> Observe(RuleContext context, Rule rule, IReadOnlyDictionary<string, Severity>? severities)

@@ -15,6 +15,7 @@ static class RuleRegistry
         UnnamedNodes.Rule,
         LocalFunctions.Rule,
         UnusualTypes.Rule,
+        UnfinishedAudit.Rule,
         RefusedExternalData.Rule,
         AllocationBomb.Rule,
         NativeOperator.Rule,

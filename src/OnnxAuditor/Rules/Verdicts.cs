@@ -45,6 +45,7 @@ static class Verdicts
         ("ONX001", Severity.Error, Effect.Hides),
         ("ONX002", Severity.Error, Effect.Hides),
         ("ONX003", Severity.Error, Effect.Hides),
+        ("ONX008", Severity.Error, Effect.Hides),
         ("SEC001", Severity.Error, Effect.Hides),
         ("SEC002", Severity.Error, Effect.Hides),
         ("TRN009", Severity.Error, Effect.Blocks),

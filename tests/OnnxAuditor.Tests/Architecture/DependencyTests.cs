@@ -29,9 +29,10 @@ public class DependencyTests
         ["OnnxAuditor.Execution.Torch"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Execution", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.Measurement"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement.Instruments", "OnnxAuditor.Execution", "OnnxAuditor.Execution.Ort", "OnnxAuditor.Execution.Torch", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.Measurement.Instruments"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement", "OnnxAuditor.Numerics"],
-        ["OnnxAuditor.AuditOptions"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement"],
+        ["OnnxAuditor.AuditOptions"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],
         ["OnnxAuditor.Proxies"] = [Library, "OnnxAuditor.Measurement.Instruments", "OnnxAuditor.UsageException", "OnnxAuditor.AuditOptions", "OnnxAuditor.Numerics", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],
         ["OnnxAuditor.Rules"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.AuditOptions", "OnnxAuditor.Numerics", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],
+        ["OnnxAuditor.Policy"] = ["OnnxAuditor.UsageException", "OnnxAuditor.Reports", "OnnxAuditor.Rules", "OnnxAuditor.Proxies"],
         ["OnnxAuditor.Reporting"] = ["OnnxAuditor.Reports"],
         ["OnnxAuditor.Comparison"] = ["OnnxAuditor.Reports"],
         ["OnnxAuditor"] = [Library, Program],
@@ -42,6 +43,7 @@ public class DependencyTests
     static readonly Dictionary<string, string> PartsByType = new(StringComparer.Ordinal)
     {
         ["OnnxAuditor.UsageException"] = "OnnxAuditor.UsageException",
+        ["OnnxAuditor.Nearest"] = "OnnxAuditor.UsageException",
         ["OnnxAuditor.AuditOptions"] = "OnnxAuditor.AuditOptions",
         ["OnnxAuditor.Profile"] = "OnnxAuditor.AuditOptions",
         ["OnnxAuditor.WeightChoice"] = "OnnxAuditor.AuditOptions",
@@ -57,6 +59,7 @@ public class DependencyTests
         ["Spectre.Console"] = ["OnnxAuditor.Commands"],
         ["System.Console"] = ["OnnxAuditor.Commands", "OnnxAuditor"],
         ["Markdig"] = ["OnnxAuditor.Reporting"],
+        ["Tomlyn"] = ["OnnxAuditor.Policy"],
         ["OxyPlot"] = ["OnnxAuditor.Reporting"],
     };
 

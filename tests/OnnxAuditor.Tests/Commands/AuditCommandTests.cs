@@ -41,7 +41,8 @@ public sealed class AuditCommandTests : IDisposable
     [InlineData("'nothing.npz' does not exist", "models/residual_cnn.onnx", "--data", "nothing.npz")]
     [InlineData("No file matches 'no*such*.onnx'", "no*such*.onnx")]
     [InlineData("Required argument 'MODEL' missing")]
-    [InlineData("there is no option '--gate'", "x.onnx", "--gate", "intrain>=1")]
+    [InlineData("--gate: there is no number 'intrian' to set a gate on; did you mean 'intrain'?", "x.onnx", "--gate", "intrian>=1")]
+    [InlineData("--shard: '3/2' is no part of several", "x.onnx", "--shard", "3/2")]
     public void A_mistake_on_the_command_line_is_told_in_one_line_with_exit_code_2(string expected, params string[] args)
     {
         var (code, output, error) = CommandRun.Of(["audit", .. args]);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NJsonSchema;
 using OnnxAuditor.Reporting;
+using OnnxAuditor.Reports;
 using Xunit;
 
 namespace OnnxAuditor.Tests.Reporting;
@@ -12,23 +13,47 @@ public class JsonReportTests
     public void A_sick_model_has_a_full_report() =>
         Snapshot.Match("sick.json", JsonReport.Write(SampleReports.Of(SampleReports.Sick with { Layers = [.. SampleReports.Sick.Layers.Skip(6).Take(2)] })));
 
-    public static TheoryData<string> Samples => ["sick", "healthy", "unreadable", "over budget", "hostile", "all"];
+    static AuditReport Sample(string name) => name switch
+    {
+        "sick" => SampleReports.Of(SampleReports.Sick),
+        "healthy" => SampleReports.Of(SampleReports.Healthy),
+        "unreadable" => SampleReports.Of(SampleReports.Unreadable),
+        "over budget" => SampleReports.Of(SampleReports.OverBudget),
+        "hostile" => SampleReports.Of(HostileNames.Model),
+        "gated" => SampleReports.Of(SampleReports.Sick with { Gates = [new("macs < 1", 302_080, false, null), new("zen > 1", null, false, "the proxy was not computed")] }) with { Notes = ["list, line 1: nothing"] },
+        _ => SampleReports.Of(SampleReports.Sick, SampleReports.Healthy, SampleReports.Unreadable, SampleReports.OverBudget, HostileNames.Model),
+    };
+
+    public static TheoryData<string> Samples => ["sick", "healthy", "unreadable", "over budget", "hostile", "gated", "all"];
 
     [Theory]
     [MemberData(nameof(Samples))]
     public async Task A_report_is_as_the_schema_says(string sample)
     {
-        var report = sample switch
-        {
-            "sick" => SampleReports.Of(SampleReports.Sick),
-            "healthy" => SampleReports.Of(SampleReports.Healthy),
-            "unreadable" => SampleReports.Of(SampleReports.Unreadable),
-            "over budget" => SampleReports.Of(SampleReports.OverBudget),
-            "hostile" => SampleReports.Of(HostileNames.Model),
-            _ => SampleReports.Of(SampleReports.Sick, SampleReports.Healthy, SampleReports.Unreadable, SampleReports.OverBudget, HostileNames.Model),
-        };
+        var report = Sample(sample);
         Assert.Empty(await Validate(JsonReport.Write(report)));
     }
+
+    [Theory]
+    [MemberData(nameof(Samples))]
+    public void A_report_is_read_back_whole(string sample)
+    {
+        var report = Sample(sample);
+        var text = JsonReport.Write(report);
+        var read = ReadJsonReport.Read(text);
+        // Half a surrogate pair has no UTF-8: it is written as the replacement character, escaped, and read back as that character.
+        Assert.Equal(text.Replace("\\uFFFD", "\uFFFD", StringComparison.Ordinal), JsonReport.Write(read));
+        if (sample is not ("hostile" or "all")) Assert.Equal(MarkdownReport.Write(report, SampleReports.Glossary), MarkdownReport.Write(read, SampleReports.Glossary));
+    }
+
+    [Theory]
+    [InlineData("", "it is no JSON")]
+    [InlineData("[1]", "no report of onnx-auditor")]
+    [InlineData("{\"schemaVersion\": \"7\"}", "its schema version is 7, this program reads 1")]
+    [InlineData("{\"schemaVersion\": \"1\", \"tool\": {\"name\": \"x\", \"version\": \"1\"}, \"models\": [{}]}", "it is no whole report")]
+    [InlineData("{\"schemaVersion\": \"1\", \"tool\": 3, \"models\": []}", "it is no whole report")]
+    public void What_is_no_report_is_told(string text, string expected) =>
+        Assert.Contains(expected, Assert.Throws<FormatException>(() => ReadJsonReport.Read(text)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("/schemaVersion", "2")]

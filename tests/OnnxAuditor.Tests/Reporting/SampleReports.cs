@@ -52,7 +52,7 @@ static class SampleReports
         [
             new("GRD001", Severity.Error, Confidence.Certain, "/layers.0/Gemm", "The gradient RMS of the first layer is 1.2e-9 of the last one's", "1.2e-9", "1e-4", "Use ReLU instead of Sigmoid, or add residual connections", "2f1c8a77b0d4e911") { Count = 9, OtherPlaces = ["/layers.1/Gemm", "/layers.2/Gemm"] },
             new("TRN012", Severity.Warning, Confidence.Likely, "/head/ArgMax", "`/head/ArgMax` cuts 61,440 elements off", "61,440 elements", "0 elements", "Cut the head: train on `logits`", "91aa5c07de23f6b8"),
-            new("WGT003", Severity.Warning, Confidence.Certain, "layers.3.weight", "2 of 128 rows are zero", "2 rows", "1 row", "Prune them", "55aa5c07de23f6b8") { Suppressed = true },
+            new("WGT003", Severity.Warning, Confidence.Certain, "layers.3.weight", "2 of 128 rows are zero", "2 rows", "1 row", "Prune them", "55aa5c07de23f6b8") { SuppressedBy = "baseline.json" },
             new("TRN024", Severity.Info, Confidence.Certain, "/head/Softmax", "The output is a probability", "", "", "", "77aa5c07de23f6b8"),
         ],
         Tensors = [new("layers.0.weight", "128×784", "weight", true, 6.541, 1.2e-9), new("layers.0.bias", "128", "bias", true, 0.3, null), new("norm.mean", "64", "statistics", false, double.NaN, null)],

@@ -45,7 +45,7 @@ public class VerdictTests
 
     [Fact]
     public void A_suppressed_finding_still_counts() =>
-        Assert.Equal(Verdict.NotTrainable, Verdicts.Of([Finding("WGT001", Severity.Error) with { Suppressed = true }], Full, Run()).Verdict);
+        Assert.Equal(Verdict.NotTrainable, Verdicts.Of([Finding("WGT001", Severity.Error) with { SuppressedBy = "the baseline" }], Full, Run()).Verdict);
 
     [Fact]
     public void A_model_without_parameters_is_not_trainable() => Assert.Equal(Verdict.NotTrainable, Verdicts.Of([], new Coverage(3, 3, 0, 0, []), Run()).Verdict);

@@ -1,4 +1,4 @@
-namespace OnnxAuditor.Commands;
+namespace OnnxAuditor;
 
 /// <summary>Finds what the user may have meant.</summary>
 static class Nearest
