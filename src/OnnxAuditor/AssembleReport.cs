@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using OnnxAuditor.Execution.Ort;
@@ -49,6 +50,7 @@ static class AssembleReport
             Inputs = [.. model.Graph.Inputs.Where(v => v.Data is null).Select(Signature)],
             Outputs = [.. model.Graph.Outputs.Select(Signature)],
             NodeCount = model.Graph.AllNodes().Count(),
+            Operators = new SortedDictionary<string, int>(model.Graph.AllNodes().CountBy(n => n.Domain.Length == 0 ? n.OpType : $"{n.Domain}::{n.OpType}", StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal), StringComparer.Ordinal),
             Coverage = coverage,
             Measurement = Describe(audited),
             Proxies = audited.Proxies,
@@ -121,8 +123,10 @@ static class AssembleReport
         if (canonical is null) return [];
         var gradients = shipped?.Parameters.ToDictionary(p => p.Parameter.Value, p => p.Gradient?.Norm) ?? [];
         return [.. canonical.Parameters.Select(p => new TensorRow(
-            p.Name, p.Value.Shape?.ToString() ?? "?", p.Role.ToString(), p.Trainable, TensorNorm.L2(p.Value.Data), Finite(gradients.GetValueOrDefault(p.Value))))];
+            p.Name, p.Value.Shape?.ToString() ?? "?", p.Role.ToString(), p.Trainable, TensorNorm.L2(p.Value.Data), Finite(gradients.GetValueOrDefault(p.Value))) { Hash = Hash(p.Value.Data) })];
     }
+
+    static string? Hash(TensorData? data) => data is { Unavailable: null, Type: not ElementType.String } ? Convert.ToHexStringLower(SHA256.HashData(data.Bytes.Span))[..16] : null;
 
     static IReadOnlyList<LayerRow> Layers(CanonicalModel? canonical, ModelMeasurement? shipped)
     {

@@ -112,7 +112,8 @@ static class Audit
         return new Protocol(weights, options.Statistics, InputLaw.Auto, options.Batch, options.Seed, probes) { Init = options.Init, Loss = options.Loss };
     }
 
-    static CanonicalOptions CanonicalOptions(AuditOptions options)
+    /// <summary>How a model is brought into canonical form under the options.</summary>
+    internal static CanonicalOptions CanonicalOptions(AuditOptions options)
     {
         var shapes = new Dictionary<string, Shape>(StringComparer.Ordinal);
         // Data fix the sizes of everything but the batch.

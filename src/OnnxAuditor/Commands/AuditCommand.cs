@@ -51,7 +51,7 @@ static class AuditCommand
             });
             // Told now, not in between: the display rewrites its lines.
             foreach (var complaint in run.Complaints) terminal.Complain(complaint);
-            destination.Write(run.Report, terminal, isQuiet);
+            destination.Write(run.Report, terminal, isQuiet, output.HasColor(result));
             return Task.FromResult((int)run.Code);
         });
         return command;

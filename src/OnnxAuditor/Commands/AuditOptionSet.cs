@@ -9,7 +9,8 @@ using OnnxAuditor.Rules;
 namespace OnnxAuditor.Commands;
 
 /// <summary>The options that say how models are measured and judged: their names, defaults and checks, the same for every command that has them.</summary>
-sealed class AuditOptionSet
+/// <param name="defaultSeeds">Seeds where none are asked for.</param>
+sealed class AuditOptionSet(int defaultSeeds = 1)
 {
     static readonly Dictionary<string, Profile> Profiles = new(StringComparer.Ordinal) { ["fast"] = OnnxAuditor.Profile.Fast, ["standard"] = OnnxAuditor.Profile.Standard, ["full"] = OnnxAuditor.Profile.Full };
 
@@ -46,7 +47,7 @@ sealed class AuditOptionSet
     readonly Option<string> weights = OptionValues.Choice("--weights", "Which weights to measure (both: rules on the shipped ones, proxies on re-initialised ones)", "both", WeightChoices.Keys);
     readonly Option<string> init = OptionValues.Choice("--init", "Law of re-initialised weights", "pytorch", Laws.Keys);
     readonly Option<long> seed = OptionValues.Of("--seed", "N", "Seed of weights, inputs and targets", 0L, OptionValues.Integer(0, long.MaxValue));
-    readonly Option<long> seeds = OptionValues.Of("--seeds", "K", "Seeds to spread proxies over, from --seed on", 1L, OptionValues.Integer(1, 1000));
+    readonly Option<long> seeds = OptionValues.Of("--seeds", "K", "Seeds to spread proxies over, from --seed on", (long)defaultSeeds, OptionValues.Integer(1, 1000));
     readonly Option<long> batch = OptionValues.Of("--batch", "N", "Samples a pass", 16L, OptionValues.Integer(1, 1_000_000));
     readonly Option<List<KeyValuePair<string, Shape>>> shape = OptionValues.List("--shape", "NAME=SHAPE", "Shape of an input, such as image=1x3x224x224; symbols stay dynamic; may be repeated", OptionValues.InputShape, splits: false);
     readonly Option<List<string>> data = OptionValues.List("--data", "FILE", "Input data: .npz, .npy, TensorProto .pb or a folder of .pb and .npy; NAME=FILE names the input; may be repeated", text => text, splits: false);

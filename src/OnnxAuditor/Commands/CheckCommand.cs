@@ -29,7 +29,7 @@ static class CheckCommand
                 : Audit.Run(path.File, audit, null, cancellation);
             var run = ModelRuns.All(paths, settings, result.GetValue(jobs) is > 0 and var asked ? (int)asked : Environment.ProcessorCount, One, cancellation);
             foreach (var complaint in run.Complaints) terminal.Complain(complaint);
-            destination.Write(run.Report, terminal, output.IsQuiet(result));
+            destination.Write(run.Report, terminal, output.IsQuiet(result), output.HasColor(result));
             return Task.FromResult((int)run.Code);
         });
         return command;

@@ -60,6 +60,7 @@ static class CommandLine
         {
             AuditCommand.Create(terminal),
             CheckCommand.Create(terminal),
+            CompareCommand.Create(terminal),
             MergeCommand.Create(terminal),
             RewriteCommand.Create(terminal),
             ExplainCommand.Create(terminal),

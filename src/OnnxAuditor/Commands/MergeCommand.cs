@@ -23,7 +23,7 @@ static class MergeCommand
             var destination = output.Destination(result);
             var failOn = policy.Severity(result);
             var merged = Merge([.. ModelPaths.Expand(result.GetRequiredValue(reports)).Select(p => ReportFiles.Read(p.File))]);
-            destination.Write(merged, terminal, output.IsQuiet(result));
+            destination.Write(merged, terminal, output.IsQuiet(result), output.HasColor(result));
             return (int)merged.Models.Select(m => ModelRuns.CodeOf(m, new Policy.ModelPolicy(failOn, [], null, null).Fails(m))).DefaultIfEmpty(ExitCode.Clean).Max();
         });
         return command;

@@ -16,13 +16,7 @@ static class ProgressDisplay
     public static T Run<T>(Terminal terminal, bool isShown, bool hasColor, Func<IProgress<AuditProgress>?, T> work)
     {
         if (!isShown) return work(null);
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Out = new AnsiConsoleOutput(terminal.Error),
-            Ansi = hasColor ? AnsiSupport.Detect : AnsiSupport.Yes,
-            ColorSystem = hasColor ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.Yes,
-        });
+        var console = TerminalSummary.Console(terminal, hasColor, movesCursor: true);
         var progress = console.Progress().AutoClear(true).HideCompleted(true).Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn());
         return progress.Start(context => work(new Reporter(context)));
     }

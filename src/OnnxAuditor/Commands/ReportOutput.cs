@@ -25,8 +25,8 @@ sealed record ReportOutput(IReadOnlyList<(string Path, ReportFormat Format)> Fil
         return new([.. paths.Select(p => (p, ReportFormat.ByFile(p, given)))], given ?? standard);
     }
 
-    /// <summary>Writes the report.</summary>
-    public void Write(AuditReport report, Terminal terminal, bool isQuiet)
+    /// <summary>Writes the report. A person at a terminal is shown a summary of one that went to files, anybody else a line a file.</summary>
+    public void Write(AuditReport report, Terminal terminal, bool isQuiet, bool hasColor)
     {
         if (Files.Count == 0) terminal.Output.Write(Standard.Write(report, null));
         if (Files.Count == 0 && Standard.Name is "github") AppendStepSummary(report);
@@ -35,9 +35,10 @@ sealed record ReportOutput(IReadOnlyList<(string Path, ReportFormat Format)> Fil
             var prefix = Path.GetFileNameWithoutExtension(path);
             Replace(path, format.Write(report, prefix));
             if (format.Name is "md")
-                foreach (var (name, chart) in DepthCharts.Files(report, prefix)) Replace(Path.Combine(Path.GetDirectoryName(path) ?? "", name), DepthCharts.Svg(chart));
+                foreach (var chart in DepthCharts.Files(report, prefix)) Replace(Path.Combine(Path.GetDirectoryName(path) ?? "", chart.Name), chart.Svg());
             if (!isQuiet) terminal.Error.WriteLine($"{path}: {Summary(report)}");
         }
+        if (Files.Count > 0 && !isQuiet && terminal.IsInteractive) TerminalSummary.Write(TerminalSummary.Console(terminal, hasColor), report);
     }
 
     /// <summary>Adds the short form to the summary of the step, where a workflow of GitHub runs us.</summary>

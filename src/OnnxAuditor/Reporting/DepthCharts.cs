@@ -11,8 +11,13 @@ static class DepthCharts
 {
     const double Width = 720, Height = 240;
 
-    // One grey and one blue that stand out from white and from a dark page alike.
-    static readonly OxyColor Ink = OxyColor.FromRgb(0x80, 0x80, 0x80), Grid = OxyColor.FromArgb(0x40, 0x80, 0x80, 0x80), Curve = OxyColor.FromRgb(0x3b, 0x82, 0xc4);
+    // Colours that stand out from white and from a dark page alike.
+    static readonly OxyColor Ink = OxyColor.FromRgb(0x80, 0x80, 0x80), Grid = OxyColor.FromArgb(0x40, 0x80, 0x80, 0x80);
+
+    static readonly OxyColor[] Curves =
+        [OxyColor.FromRgb(0x3b, 0x82, 0xc4), OxyColor.FromRgb(0xd9, 0x77, 0x06), OxyColor.FromRgb(0x2f, 0x9e, 0x5b), OxyColor.FromRgb(0xa0, 0x5c, 0xc0), OxyColor.FromRgb(0xd0, 0x4a, 0x4a), OxyColor.FromRgb(0x16, 0x9c, 0xa3)];
+
+    static readonly LineStyle[] Styles = [LineStyle.Solid, LineStyle.Dash, LineStyle.Dot, LineStyle.DashDot];
 
     /// <summary>The name of a chart's file.</summary>
     /// <param name="prefix">The report's file name without extension.</param>
@@ -20,18 +25,59 @@ static class DepthCharts
     /// <param name="chart">The chart.</param>
     public static string FileName(string prefix, int? model, DepthChart chart) => model is { } m ? $"{prefix}.{m.ToString(CultureInfo.InvariantCulture)}.{chart.Slug}.svg" : $"{prefix}.{chart.Slug}.svg";
 
-    /// <summary>The files that a Markdown report with the same prefix shows, by name.</summary>
-    public static IReadOnlyList<(string Name, DepthChart Chart)> Files(AuditReport report, string prefix)
+    /// <summary>The name of the file of a chart that shows several models.</summary>
+    public static string OverlayName(string prefix, string slug) => $"{prefix}.compared.{slug}.svg";
+
+    /// <summary>The charts that a Markdown report with the same prefix shows.</summary>
+    public static IReadOnlyList<ChartFile> Files(AuditReport report, string prefix)
     {
-        var files = new List<(string, DepthChart)>();
+        var files = new List<ChartFile>();
+        if (report.Comparison is not null)
+        {
+            foreach (var curves in Overlays(report)) files.Add(new ChartFile(OverlayName(prefix, curves[0].Chart.Slug), curves[0].Chart.Title, curves[0].Chart.Slug, () => Overlay(curves)));
+            return files;
+        }
         for (var i = 0; i < report.Models.Count; i++)
             foreach (var chart in DepthChart.Of(report.Models[i]).Where(c => c.IsDrawn))
-                files.Add((FileName(prefix, report.Models.Count == 1 ? null : i + 1, chart), chart));
+                files.Add(new ChartFile(FileName(prefix, report.Models.Count == 1 ? null : i + 1, chart), chart.Title, chart.Slug, () => Svg(chart)));
         return files;
     }
 
+    /// <summary>The quantities that at least two models have a curve of, each with the models' letters.</summary>
+    public static IReadOnlyList<IReadOnlyList<(string Letter, DepthChart Chart)>> Overlays(AuditReport report) =>
+    [
+        .. report.Models.SelectMany((m, i) => DepthChart.Of(m).Where(c => c.IsDrawn).Select(c => (Letter: ComparisonResult.Letter(i), Chart: c)))
+            .GroupBy(c => c.Chart.Slug, StringComparer.Ordinal).Where(g => g.Skip(1).Any()).Select(g => g.ToList()),
+    ];
+
     /// <summary>The chart as an SVG document.</summary>
     public static string Svg(DepthChart chart)
+    {
+        var plot = Plot(chart, [chart]);
+        plot.Axes.Insert(0, Styled(new LinearAxis { Position = AxisPosition.Bottom, MinimumMajorStep = 1, Minimum = 0.5, Maximum = chart.Points[^1].Index + 0.5, Title = "layer, in graph order" }));
+        plot.Series.Add(Line(chart, 0, p => p.Index));
+        return Document(plot, chart.Slug);
+    }
+
+    /// <summary>Curves of several models in one SVG document, over the share of each model's layers: their depths differ.</summary>
+    public static string Overlay(IReadOnlyList<(string Letter, DepthChart Chart)> curves)
+    {
+        var plot = Plot(curves[0].Chart, [.. curves.Select(c => c.Chart)]);
+        plot.Axes.Insert(0, Styled(new LinearAxis { Position = AxisPosition.Bottom, Minimum = 0, Maximum = 1, MajorStep = 0.25, Title = "depth, share of the layers", LabelFormatter = NumberFormat.Percent }));
+        plot.Legends.Add(new OxyPlot.Legends.Legend { LegendPosition = OxyPlot.Legends.LegendPosition.RightTop, LegendPlacement = OxyPlot.Legends.LegendPlacement.Outside, LegendFontSize = 12, LegendTextColor = Ink });
+        plot.PlotMargins = new OxyThickness(64, 8, double.NaN, 44);
+        for (var i = 0; i < curves.Count; i++)
+        {
+            var (letter, chart) = curves[i];
+            var (first, last) = (chart.Points[0].Index, chart.Points[^1].Index);
+            var line = Line(chart, i, p => (double)(p.Index - first) / (last - first));
+            line.Title = letter;
+            plot.Series.Add(line);
+        }
+        return Document(plot, curves[0].Chart.Slug);
+    }
+
+    static PlotModel Plot(DepthChart chart, IReadOnlyList<DepthChart> curves)
     {
         var plot = new PlotModel
         {
@@ -44,25 +90,43 @@ static class DepthCharts
             // Fixed, so that the charts of a report stand under one another.
             PlotMargins = new OxyThickness(64, 8, 16, 44),
         };
-        plot.Axes.Add(Styled(new LinearAxis { Position = AxisPosition.Bottom, MinimumMajorStep = 1, Minimum = 0.5, Maximum = chart.Points[^1].Index + 0.5, Title = "layer, in graph order" }));
-        plot.Axes.Add(Styled(ValueAxis(chart)));
-        var line = new LineSeries { Color = Curve, StrokeThickness = 1.5, MarkerType = MarkerType.Circle, MarkerSize = chart.Points.Count > 100 ? 1 : 2.5, MarkerFill = Curve };
+        plot.Axes.Add(Styled(ValueAxis(chart.Scale, [.. curves.SelectMany(c => c.Points).Select(p => p.Value)])));
+        return plot;
+    }
+
+    static LineSeries Line(DepthChart chart, int number, Func<DepthPoint, double> place)
+    {
+        var color = Curves[number % Curves.Length];
+        var line = new LineSeries
+        {
+            Color = color,
+            StrokeThickness = 1.5,
+            // Told apart without colours as well.
+            LineStyle = Styles[number % Styles.Length],
+            MarkerType = MarkerType.Circle,
+            MarkerSize = chart.Points.Count > 100 ? 1 : 2.5,
+            MarkerFill = color,
+        };
         // A zero has no place on a logarithmic axis; the curve is broken there.
-        foreach (var p in chart.Points) line.Points.Add(chart.Scale == ChartScale.Decades && p.Value <= 0 ? DataPoint.Undefined : new DataPoint(p.Index, p.Value));
-        plot.Series.Add(line);
+        foreach (var p in chart.Points) line.Points.Add(chart.Scale == ChartScale.Decades && p.Value <= 0 ? DataPoint.Undefined : new DataPoint(place(p), p.Value));
+        return line;
+    }
+
+    static string Document(PlotModel plot, string slug)
+    {
         var svg = new SvgExporter { Width = Width, Height = Height, UseVerticalTextAlignmentWorkaround = true, IsDocument = true }.ExportToString(plot).ReplaceLineEndings("\n");
         // The document type names an address that nobody needs; a view box lets a page scale the drawing; ids must be unique in a page that holds several charts.
         return svg[svg.IndexOf("<svg", StringComparison.Ordinal)..]
             .Replace("<svg ", string.Create(CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {Width} {Height}\" "), StringComparison.Ordinal)
-            .Replace("\"clipPath", $"\"{chart.Slug}-clip", StringComparison.Ordinal)
-            .Replace("#clipPath", $"#{chart.Slug}-clip", StringComparison.Ordinal);
+            .Replace("\"clipPath", $"\"{slug}-clip", StringComparison.Ordinal)
+            .Replace("#clipPath", $"#{slug}-clip", StringComparison.Ordinal);
     }
 
-    static Axis ValueAxis(DepthChart chart)
+    static Axis ValueAxis(ChartScale scale, IReadOnlyList<double> values)
     {
-        if (chart.Scale == ChartScale.Share) return new LinearAxis { Minimum = 0, Maximum = 1, MajorStep = 0.25, LabelFormatter = NumberFormat.Percent };
-        if (chart.Scale == ChartScale.FromZero) return new LinearAxis { Minimum = 0, MaximumPadding = 0.05, LabelFormatter = NumberFormat.Value };
-        var positive = chart.Points.Select(p => p.Value).Where(v => v > 0).DefaultIfEmpty(1).ToList();
+        if (scale == ChartScale.Share) return new LinearAxis { Minimum = 0, Maximum = 1, MajorStep = 0.25, LabelFormatter = NumberFormat.Percent };
+        if (scale == ChartScale.FromZero) return new LinearAxis { Minimum = 0, MaximumPadding = 0.05, LabelFormatter = NumberFormat.Value };
+        var positive = values.Where(v => v > 0).DefaultIfEmpty(1).ToList();
         // Whole decades, at least one: a curve that is flat should look flat.
         var (low, high) = (Math.Floor(Math.Log10(positive.Min())), Math.Floor(Math.Log10(positive.Max())) + 1);
         return new LogarithmicAxis { Minimum = Math.Pow(10, low), Maximum = Math.Pow(10, high), LabelFormatter = NumberFormat.Value };
@@ -79,3 +143,10 @@ static class DepthCharts
         return axis;
     }
 }
+
+/// <summary>A chart of a report.</summary>
+/// <param name="Name">Its file's name.</param>
+/// <param name="Title">What it shows.</param>
+/// <param name="Slug">What its inner ids begin with.</param>
+/// <param name="Svg">Draws it.</param>
+sealed record ChartFile(string Name, string Title, string Slug, Func<string> Svg);

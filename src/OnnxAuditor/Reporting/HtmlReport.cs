@@ -21,7 +21,7 @@ static class HtmlReport
         var document = Markdown.Parse(MarkdownReport.Write(report, glossary, ChartPrefix), Pipeline);
         InlineCharts(document, report);
         var contents = Contents(document);
-        var title = report.Models is [var only] ? $"Trainability of {MarkdownText.Visible(only.Path)}" : $"Trainability of {report.Models.Count} models";
+        var title = report.Comparison is not null ? $"Comparison of {report.Models.Count} models" : report.Models is [var only] ? $"Trainability of {MarkdownText.Visible(only.Path)}" : $"Trainability of {report.Models.Count} models";
         return $"""
             <!DOCTYPE html>
             <html lang="en">
@@ -54,8 +54,8 @@ static class HtmlReport
         {
             if (!charts.TryGetValue(image.Url ?? "", out var file)) throw new InvalidOperationException($"The report shows an image '{image.Url}' that is no chart of it.");
             // Several models have charts of the same name: the clip paths of all must differ.
-            var svg = DepthCharts.Svg(file.Chart).Replace($"{file.Chart.Slug}-clip", file.Name.Replace('.', '-'), StringComparison.Ordinal);
-            image.ReplaceBy(new HtmlInline($"<span class=\"chart\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(file.Chart.Title)} through depth\">{svg}</span>"), copyChildren: false);
+            var svg = file.Svg().Replace($"{file.Slug}-clip", file.Name.Replace('.', '-'), StringComparison.Ordinal);
+            image.ReplaceBy(new HtmlInline($"<span class=\"chart\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(file.Title)} through depth\">{svg}</span>"), copyChildren: false);
         }
     }
 

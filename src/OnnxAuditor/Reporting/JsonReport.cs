@@ -16,6 +16,7 @@ static class JsonReport
         json.WriteEndObject();
         Array(json, "models", report.Models, Model);
         Texts(json, "notes", report.Notes);
+        if (report.Comparison is { } comparison) json.Object("comparison", () => JsonComparison.Write(json, comparison));
     });
 
     /// <summary>The word for a confidence.</summary>
@@ -44,6 +45,9 @@ static class JsonReport
         json.WriteEndObject();
         Number(json, "macs", m.Macs);
         json.WriteNumber("nodes", m.NodeCount);
+        json.WriteStartObject("operators");
+        foreach (var (op, count) in m.Operators) json.WriteNumber(op, count);
+        json.WriteEndObject();
         Array(json, "inputs", m.Inputs, Signature);
         Array(json, "outputs", m.Outputs, Signature);
         json.WriteStartObject("coverage");
@@ -154,6 +158,7 @@ static class JsonReport
         json.WriteBoolean("trainable", t.Trainable);
         Number(json, "norm", t.Norm);
         Number(json, "gradientNorm", t.GradientNorm);
+        json.WriteString("hash", t.Hash);
     }
 
     static void Layer(Utf8JsonWriter json, LayerRow l)
@@ -182,7 +187,8 @@ static class JsonReport
 
     static void Array<T>(Utf8JsonWriter json, string name, IEnumerable<T> items, Action<Utf8JsonWriter, T> write) => json.Array(name, items, item => write(json, item));
 
-    static void Texts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
+    /// <summary>Writes a property that is an array of texts.</summary>
+    internal static void Texts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
     {
         json.WriteStartArray(name);
         foreach (var text in texts) json.WriteStringValue(text);
@@ -199,7 +205,8 @@ static class JsonReport
         json.Object(name, () => write(json, value));
     }
 
-    static void Number(Utf8JsonWriter json, string name, double? value)
+    /// <summary>Writes a property that is a number, null where it is none or not finite.</summary>
+    internal static void Number(Utf8JsonWriter json, string name, double? value)
     {
         if (value is { } v && double.IsFinite(v)) json.WriteNumber(name, v);
         else json.WriteNull(name);

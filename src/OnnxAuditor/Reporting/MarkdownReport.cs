@@ -12,8 +12,13 @@ static class MarkdownReport
     public static string Write(AuditReport report, Glossary glossary, string? chartPrefix = null)
     {
         var single = report.Models.Count == 1;
-        var text = new MarkdownBuilder(single ? 2 : 3);
+        var text = new MarkdownBuilder(single || report.Comparison is not null ? 2 : 3);
         text.Block(FrontMatter(report));
+        if (report.Comparison is { } comparison)
+        {
+            new ComparisonSections(text, report, comparison, glossary, chartPrefix).Write();
+            return text.ToString();
+        }
         if (!single) Summary(text, report);
         if (!single) text.List(report.Notes.Select(MarkdownText.Sentence));
         for (var i = 0; i < report.Models.Count; i++)
@@ -79,5 +84,5 @@ static class MarkdownReport
 
     static string Count(ModelReport model, Severity severity) => NumberFormat.Count(model.Findings.Count(f => f.Severity == severity && !f.Suppressed));
 
-    static string FileName(string path) => path[(path.LastIndexOf('/') + 1)..];
+    internal static string FileName(string path) => path[(path.LastIndexOf('/') + 1)..];
 }

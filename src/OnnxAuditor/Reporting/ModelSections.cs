@@ -106,7 +106,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
         if (model.Gates.Count == 0) return;
         text.Heading("Gates");
         text.Block(model.Gates.All(g => g.Passed) ? "All conditions set for this model are met." : $"**{NumberFormat.Count(model.Gates.Count(g => !g.Passed))} of {NumberFormat.Count(model.Gates.Count, "condition")} set for this model failed.**");
-        text.Table(["condition", "value", "met"], model.Gates.Select(g => (string[])[MarkdownText.Name(g.Expression), g.Value is { } v ? NumberFormat.Value(v) : $"not available: {MarkdownText.Prose(g.Reason ?? "")}", g.Passed ? "yes" : "**no**"]));
+        text.Table(["condition", "value", "met"], model.Gates.Select(g => (string[])[MarkdownText.Prose(g.Expression), g.Value is { } v ? NumberFormat.Value(v) : $"not available: {MarkdownText.Prose(g.Reason ?? "")}", g.Passed ? "yes" : "**no**"]));
     }
 
     void Identity()

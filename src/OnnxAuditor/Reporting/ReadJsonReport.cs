@@ -33,6 +33,8 @@ static class ReadJsonReport
     {
         var opset = new SortedDictionary<string, long>(StringComparer.Ordinal);
         foreach (var domain in m.GetProperty("opset").EnumerateObject()) opset[domain.Name] = domain.Value.GetInt64();
+        var operators = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        if (Property(m, "operators") is { } counts) foreach (var op in counts.EnumerateObject()) operators[op.Name] = op.Value.GetInt32();
         var p = m.GetProperty("parameters");
         return new ModelReport
         {
@@ -49,13 +51,14 @@ static class ReadJsonReport
             Parameters = new ParameterCounts((int)Whole(p, "tensors"), Whole(p, "elements"), Whole(p, "trainable"), Whole(p, "frozen"), Whole(p, "tied")),
             Macs = WholeOrNull(m, "macs"),
             NodeCount = (int)(WholeOrNull(m, "nodes") ?? 0),
+            Operators = operators,
             Inputs = List(m, "inputs", Signature),
             Outputs = List(m, "outputs", Signature),
             Coverage = Coverage(m.GetProperty("coverage")),
             Measurement = Optional(m, "measurement", Measurement),
             Proxies = List(m, "proxies", Proxy),
             Findings = List(m, "findings", Finding),
-            Tensors = List(m, "tensors", t => new TensorRow(Text(t, "name"), Text(t, "shape"), Text(t, "role"), t.GetProperty("trainable").GetBoolean(), NumberOrNull(t, "norm"), NumberOrNull(t, "gradientNorm"))),
+            Tensors = List(m, "tensors", Tensor),
             Layers = List(m, "layers", Layer),
             Gates = List(m, "gates", g => new GateResult(Text(g, "expression"), NumberOrNull(g, "value"), g.GetProperty("passed").GetBoolean(), TextOrNull(g, "reason"))),
             Notes = Texts(m, "notes"),
@@ -91,6 +94,11 @@ static class ReadJsonReport
         Count = (int)(WholeOrNull(f, "count") ?? 1),
         OtherPlaces = Texts(f, "otherPlaces"),
         SuppressedBy = TextOrNull(f, "suppressedBy") ?? (f.GetProperty("suppressed").GetBoolean() ? "an earlier report" : null),
+    };
+
+    static TensorRow Tensor(JsonElement t) => new(Text(t, "name"), Text(t, "shape"), Text(t, "role"), t.GetProperty("trainable").GetBoolean(), NumberOrNull(t, "norm"), NumberOrNull(t, "gradientNorm"))
+    {
+        Hash = TextOrNull(t, "hash"),
     };
 
     static LayerRow Layer(JsonElement l) => new(

@@ -10,6 +10,9 @@ sealed record AuditReport(ToolInfo Tool, IReadOnlyList<ModelReport> Models)
 
     /// <summary>What concerns the run as a whole: suppressions that fit no finding or have expired; one line each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>What holding the models against each other gave; null where they were not.</summary>
+    public ComparisonResult? Comparison { get; init; }
 }
 
 /// <summary>The program.</summary>
@@ -64,6 +67,9 @@ sealed record ModelReport
 
     /// <summary>The number of nodes of the main graph and its subgraphs, as read.</summary>
     public int NodeCount { get; init; }
+
+    /// <summary>How often each operator stands in the main graph and its subgraphs, as read; domains other than the standard one before two colons.</summary>
+    public IReadOnlyDictionary<string, int> Operators { get; init; } = new SortedDictionary<string, int>(StringComparer.Ordinal);
 
     /// <summary>How much of the model the gradients reach.</summary>
     public Coverage Coverage { get; init; } = new(0, 0, 0, 0, []);
@@ -233,7 +239,11 @@ sealed record GateResult(string Expression, double? Value, bool Passed, string? 
 /// <param name="Trainable">Whether training changes it.</param>
 /// <param name="Norm">The L2 norm of the shipped values; null where they cannot be had.</param>
 /// <param name="GradientNorm">The L2 norm of the gradient on the shipped weights; null where it was not reached or not measured.</param>
-sealed record TensorRow(string Name, string Shape, string Role, bool Trainable, double? Norm, double? GradientNorm);
+sealed record TensorRow(string Name, string Shape, string Role, bool Trainable, double? Norm, double? GradientNorm)
+{
+    /// <summary>16 hexadecimal digits that stand for the contents as computed with (float32, dequantised); null where they were not read.</summary>
+    public string? Hash { get; init; }
+}
 
 /// <summary>A layer: the output of a convolution, linear, norm or activation node.</summary>
 /// <param name="Name">The node's name in the model as given.</param>
