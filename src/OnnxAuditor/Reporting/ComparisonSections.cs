@@ -75,7 +75,8 @@ sealed class ComparisonSections(MarkdownBuilder text, AuditReport report, Compar
         text.Block(comparison.Objections.Count > 0
             ? "Median over seeds with the range in brackets, side by side and not ranked."
             : "Median over seeds with the range in brackets; in parentheses the rank, 1 the best. Where ranges meet, neither model is ahead and both share the place between.");
-        text.Table(["proxy", "better", .. Letters.Select(l => $"{l} #"), "not ranked because"], comparison.Proxies.Select(ProxyRow));
+        var hasNotes = comparison.Proxies.Any(p => p.Note is not null);
+        text.Table(["proxy", "better", .. Letters.Select(l => $"{l} #"), .. hasNotes ? (string[])["not ranked because"] : []], comparison.Proxies.Select(p => (string[])[.. ProxyRow(p), .. hasNotes ? (string[])[p.Note ?? ""] : []]));
         if (comparison.Ranking is not { } ranking) return;
         text.Table(["over all", .. Letters.Select(l => $"{l} #")],
         [
@@ -88,7 +89,7 @@ sealed class ComparisonSections(MarkdownBuilder text, AuditReport report, Compar
     string[] ProxyRow(ProxyComparison p)
     {
         var title = glossary.Proxies.TryGetValue(p.Id, out var entry) ? $"{entry.Title} (`{p.Id}`)" : p.Id is "az_nas_ranks" ? "AZ-NAS, ranks of its four parts (`az_nas_ranks`)" : $"`{p.Id}`";
-        return [title, p.HigherIsBetter ? "higher" : "lower", .. p.Scores.Select((s, i) => Score(s, i < p.Ranks.Count ? p.Ranks[i] : null, p.Id is "parameters" or "macs")), p.Note ?? ""];
+        return [title, p.HigherIsBetter ? "higher" : "lower", .. p.Scores.Select((s, i) => Score(s, i < p.Ranks.Count ? p.Ranks[i] : null, p.Id is "parameters" or "macs"))];
     }
 
     static string Score(ScoreWithSpread s, double? rank, bool isCount)
