@@ -1,6 +1,9 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using OnnxAuditor.Commands;
+using OnnxAuditor.Reporting;
+using OnnxAuditor.Reports;
 
 namespace Bench;
 
@@ -13,7 +16,8 @@ static class AuditCostVerb
         var models = VerbOptions.Models();
         var rounds = VerbOptions.Rounds(5);
         var page = VerbOptions.Page();
-        var command = new Command("audit-cost", "Measures wall time and peak memory of the command 'onnx-auditor audit' as a process of its own.") { models, rounds, page };
+        var every = new Option<bool>("--every") { Description = "Audit every network of the folders real and lint once instead, and show what came of it" };
+        var command = new Command("audit-cost", "Measures wall time and peak memory of the command 'onnx-auditor audit' as a process of its own.") { models, rounds, page, every };
         command.SetAction(parsed =>
         {
             var program = Path.Combine(Networks.Checkout, "artifacts", "bin", "OnnxAuditor", "release", "onnx-auditor.dll");
@@ -21,6 +25,11 @@ static class AuditCostVerb
             {
                 parsed.InvocationConfiguration.Error.WriteLine("Build the program first: dotnet build -c Release src/OnnxAuditor");
                 return 1;
+            }
+            if (parsed.GetValue(every))
+            {
+                Every(program).Write(parsed.InvocationConfiguration.Output, parsed.GetValue(page) ? "audits.md" : null);
+                return 0;
             }
             var count = parsed.GetValue(rounds);
             var result = new ResultsPage("What an audit costs", string.Create(CultureInfo.InvariantCulture, $"audit-cost --rounds {count} --page"));
@@ -37,6 +46,38 @@ static class AuditCostVerb
             return 0;
         });
         return command;
+    }
+
+    /// <summary>The time that a model may take in <see cref="Every"/>.</summary>
+    const int BudgetSeconds = 600;
+
+    static ResultsPage Every(string program)
+    {
+        var result = new ResultsPage("Audits of all real and odd models", "audit-cost --every --page");
+        result.Line(string.Create(CultureInfo.InvariantCulture, $"`onnx-auditor audit MODEL` with its default options and a time budget of {BudgetSeconds} s, once each, the whole process. Memory is the largest resident set; exit codes are those of the README."));
+        result.Line("`real` are networks as their authors published them, `lint` malformed, odd and degenerate files, of which several are not to be read.");
+        result.Line();
+        var report = Path.Combine(Path.GetTempPath(), $"audit-cost-{Environment.ProcessId}.json");
+        foreach (var folder in (string[])["real", "lint"])
+        {
+            var rows = new List<string[]>();
+            foreach (var file in Networks.Find([], Networks.Shared(folder), TextWriter.Null))
+            {
+                var (wall, processor, peak, code) = Measure([program, "audit", file, "-o", report, "--time-budget", $"{BudgetSeconds}s"]);
+                var model = File.Exists(report) ? ReportFiles.Read(report).Models[0] : null;
+                File.Delete(report);
+                rows.Add(
+                [
+                    Path.GetFileNameWithoutExtension(file), ResultsPage.Digits(wall), ResultsPage.Digits(processor), ResultsPage.Digits(peak / 1048576.0), code.ToString(CultureInfo.InvariantCulture),
+                    model is null ? "no report" : MarkdownReport.Words(model.Verdict), (model?.Findings.Count(f => f.Severity == Severity.Error) ?? 0).ToString(CultureInfo.InvariantCulture),
+                    (model?.Findings.Count(f => f.Severity == Severity.Warning) ?? 0).ToString(CultureInfo.InvariantCulture),
+                ]);
+            }
+            result.Line($"## {folder}");
+            result.Line();
+            result.Table(["network", "wall time, s", "processor time, s", "peak memory, MiB", "exit code", "verdict", "errors", "warnings"], rows);
+        }
+        return result;
     }
 
     static string[] Row(string name, int rounds, params string[] arguments)

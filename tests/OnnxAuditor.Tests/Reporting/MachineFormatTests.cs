@@ -13,7 +13,9 @@ public class MachineFormatTests
     /// <summary>The environment variable that names the schema of SARIF 2.1.0, which is not part of the project.</summary>
     const string SchemaVariable = "ONNX_AUDITOR_SARIF_SCHEMA";
 
-    static AuditReport Everything => SampleReports.Of(SampleReports.Sick, SampleReports.Healthy, SampleReports.Unreadable, SampleReports.OverBudget, HostileNames.Model);
+    static readonly GateResult[] Gates = [new("macs < 1", 302_080, false, null), new("zen > 1", null, false, "the proxy was not computed"), new("bytes > 1", 5, true, null)];
+
+    static AuditReport Everything => SampleReports.Of(SampleReports.Sick with { Gates = Gates }, SampleReports.Healthy, SampleReports.Unreadable, SampleReports.OverBudget, HostileNames.Model);
 
     static JsonNode Sarif(AuditReport report) => JsonNode.Parse(SarifReport.Write(report, SampleReports.Glossary))!;
 
@@ -33,13 +35,14 @@ public class MachineFormatTests
         var run = Sarif(Everything)["runs"]![0]!;
         var rules = run["tool"]!["driver"]!["rules"]!.AsArray().Select(r => r!["id"]!.GetValue<string>()).ToList();
         var results = run["results"]!.AsArray();
-        Assert.Equal(Everything.Models.Sum(m => m.Findings.Count), results.Count);
+        Assert.Equal(Everything.Models.Sum(m => m.Findings.Count + m.Gates.Count(g => !g.Passed)), results.Count);
+        Assert.Equal(["gate", "gate"], results.TakeLast(2).Select(r => r!["ruleId"]!.GetValue<string>()));
+        Assert.All(results.SkipLast(2), r => Assert.NotNull(r!["locations"]![0]!["logicalLocations"]![0]!["fullyQualifiedName"]));
         Assert.All(results, r =>
         {
             Assert.Equal(r!["ruleId"]!.GetValue<string>(), rules[r["ruleIndex"]!.GetValue<int>()]);
             var place = r["locations"]![0]!;
             Assert.Equal(1, place["physicalLocation"]!["region"]!["startLine"]!.GetValue<int>());
-            Assert.NotNull(place["logicalLocations"]![0]!["fullyQualifiedName"]);
             Assert.False(Uri.TryCreate(place["physicalLocation"]!["artifactLocation"]!["uri"]!.GetValue<string>(), UriKind.Absolute, out _));
         });
         Assert.Equal(["error", "warning", "warning", "note"], results.Take(4).Select(r => r!["level"]!.GetValue<string>()));
@@ -72,7 +75,7 @@ public class MachineFormatTests
             Assert.Equal((int)s.Attribute("errors")!, s.Elements("testcase").Count(c => c.Element("error") is not null));
             Assert.Equal((int)s.Attribute("skipped")!, s.Elements("testcase").Count(c => c.Element("skipped") is not null));
         });
-        Assert.Equal((5, 2, 0, 1), ((int)suites[0].Attribute("tests")!, (int)suites[0].Attribute("failures")!, (int)suites[0].Attribute("errors")!, (int)suites[0].Attribute("skipped")!));
+        Assert.Equal((8, 4, 0, 1), ((int)suites[0].Attribute("tests")!, (int)suites[0].Attribute("failures")!, (int)suites[0].Attribute("errors")!, (int)suites[0].Attribute("skipped")!));
         Assert.Equal("1", suites[2].Attribute("errors")!.Value);
         Assert.Contains("8 more places", suites[0].Elements("testcase").Single(c => (string)c.Attribute("name")! == "GRD001").Element("failure")!.Value, StringComparison.Ordinal);
     }
