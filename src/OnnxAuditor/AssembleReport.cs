@@ -29,7 +29,7 @@ static class AssembleReport
         var (model, canonical, shipped) = (audited.File.Model, audited.Canonical, audited.Shipped);
         var coverage = CoverageOf(canonical, shipped);
         var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough, CrossChecked = audited.CrossChecked, Curvature = audited.Curvature };
-        var rules = RuleEngine.Run(context, RuleRegistry.Select(audited.Options.Select, audited.Options.Ignore));
+        var rules = RuleEngine.Run(context, RulesOf(audited.Options));
         var verdict = Verdicts.Of(rules.Findings, coverage, shipped);
         return new ModelReport
         {
@@ -55,6 +55,13 @@ static class AssembleReport
             Layers = Layers(canonical, shipped),
             Notes = [.. audited.Notes, .. canonical?.Notes ?? [], .. Unsupported(canonical), .. Failures(shipped), .. rules.Notes],
         };
+    }
+
+    /// <summary>The rules of the profile that were asked for: a fast audit decomposes no weights.</summary>
+    static IReadOnlyList<Rule> RulesOf(AuditOptions options)
+    {
+        var chosen = RuleRegistry.Select(options.Select, options.Ignore);
+        return options.Profile == Profile.Fast ? [.. chosen.Where(r => r.Cost != RuleCost.Spectral)] : chosen;
     }
 
     static ParameterCounts Count(CanonicalModel? canonical)
