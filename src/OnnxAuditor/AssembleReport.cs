@@ -52,7 +52,7 @@ static class AssembleReport
             Proxies = audited.Proxies,
             Findings = rules.Findings,
             Tensors = Tensors(canonical, shipped),
-            Layers = Layers(canonical, shipped),
+            Layers = Layers(canonical, shipped, audited.Options.Profile == Profile.Fast ? null : context),
             Notes = [.. audited.Notes, .. canonical?.Notes ?? [], .. Unsupported(canonical), .. Failures(shipped), .. rules.Notes],
         };
     }
@@ -112,16 +112,23 @@ static class AssembleReport
             p.Name, p.Value.Shape?.ToString() ?? "?", p.Role.ToString(), p.Trainable, TensorNorm.L2(p.Value.Data), Finite(gradients.GetValueOrDefault(p.Value))))];
     }
 
-    static IReadOnlyList<LayerRow> Layers(CanonicalModel? canonical, ModelMeasurement? shipped)
+    /// <summary>The layers with their measurements, and the spectra of their weights where a context is given.</summary>
+    static IReadOnlyList<LayerRow> Layers(CanonicalModel? canonical, ModelMeasurement? shipped, RuleContext? context)
     {
         if (canonical is null || shipped is null) return [];
         var sizes = new Dictionary<Node, long>();
         foreach (var p in canonical.Parameters.Where(p => p.Trainable))
             foreach (var node in p.Uses.Select(u => u.Node).Distinct()) sizes[node] = sizes.GetValueOrDefault(node) + p.Count;
+        var spectra = new Dictionary<Node, WeightStatistics>();
+        foreach (var s in context?.Spectra.All.Where(s => s.Weight.Role is ParameterRole.ConvolutionWeight or ParameterRole.LinearWeight) ?? [])
+            spectra.TryAdd(s.Weight.Use.Node, new WeightStatistics(s.SpectralNorm, s.StableRank));
         return [.. shipped.Layers.Select(l => new LayerRow(
             l.Layer.Name, l.Layer.Node.OpType, l.Layer.Output.Shape?.ToString() ?? "?", sizes.GetValueOrDefault(l.Layer.Node),
             l.Moments is { } m ? new ActivationStatistics(m.Mean, Math.Sqrt(m.Variance), m.Rms, m.ZeroFraction, l.Covariance?.ParticipationRatio, m.MaxAbs, m.DeadFraction) : null,
-            l.Gradient is { } g ? new GradientStatistics(g.Norm, g.Rms, g.ZeroFraction) : null))];
+            l.Gradient is { } g ? new GradientStatistics(g.Norm, g.Rms, g.ZeroFraction) : null)
+        {
+            Weight = context?.CanonicalView?.Own(l.Layer.Node) is { } own ? spectra.GetValueOrDefault(own) : null,
+        })];
     }
 
     static IEnumerable<string> Unsupported(CanonicalModel? canonical) =>

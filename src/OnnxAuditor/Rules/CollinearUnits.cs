@@ -22,7 +22,7 @@ static class CollinearUnits
         HowItIsComputed: """
             For trainable kernels and matrices whose layout shows the units, without grouped convolutions, and without units that are zero: the cosine between the incoming weights of each two units, from the Gram matrix of the
             unit vectors in float64. Counted are the units that have a partner with |cosine| above the threshold. Units that are equal up to rounding are WGT005's. For large models only the cheapest
-            decompositions are made (8·10⁹ multiplications for one weight, 6·10¹⁰ for all; a note names the number left out).
+            decompositions are made, as WGT007 says.
             """,
         Threshold: """
             10 % of the units with a partner beyond 0.99; at least 8 units of at least 16 inputs. Random vectors of 16 numbers pass 0.99 once in 10¹³ pairs. Of the 300 layers of

@@ -1,5 +1,4 @@
 using GraphRewriter.Canonicalization;
-using GraphRewriter.Ir;
 using MathNet.Numerics.LinearAlgebra;
 using OnnxAuditor.Reports;
 

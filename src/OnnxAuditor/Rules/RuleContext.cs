@@ -11,8 +11,8 @@ namespace OnnxAuditor.Rules;
 /// <param name="Shipped">Measurements on the shipped weights; null where none were made.</param>
 sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasurement? Shipped)
 {
-    /// <summary>Multiplications that the spectrum of one weight and those of all may take: about 4 and 30 seconds on one core.</summary>
-    const double CostOfOneSpectrum = 8e9, CostOfAllSpectra = 6e10;
+    /// <summary>Multiplications that the spectrum of one weight and those of all may take: about 5 and 30 seconds on one core.</summary>
+    const double CostOfOneSpectrum = 3e9, CostOfAllSpectra = 2e10;
 
     /// <summary>The model as read.</summary>
     public Model Model => File.Model;

@@ -27,7 +27,7 @@ static class SpectralCollapse
                units scaled to norm 1 must be below 1.5 too.
             2. Numerical rank, the number of singular values above max(rows, columns)·2⁻²³ of the largest, below half of the shorter side.
 
-            All spectral rules share one decomposition a weight. For large models only the cheapest are made (8·10⁹ multiplications for one weight, a matrix of 1500 × 1500, and 6·10¹⁰ for all).
+            All spectral rules share one decomposition a weight. For large models only the cheapest are made (3·10⁹ multiplications for one weight, a matrix of 1170 × 1170, and 2·10¹⁰ for all; a note names what is left out).
             """,
         Threshold: """
             Stable rank 1.1, rank 50 %, shorter side at least 16. Trained layers of the networks of docs/findings.md have stable ranks from 2.5 on, but for three with outliers at 1.06 to 1.42, and numerical ranks from 96 % on.

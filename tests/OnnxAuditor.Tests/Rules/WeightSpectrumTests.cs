@@ -73,6 +73,14 @@ public sealed class WeightSpectrumTests
         Assert.Empty(Found(Profile.Fast));
     }
 
+    [Fact]
+    public void The_report_has_the_spectra_of_convolutions_and_linear_layers()
+    {
+        var layers = Audit.Run(Checkout.Path("models", "residual_cnn.onnx"), new AuditOptions { Proxies = [], Threads = 1, Batch = 2, Select = ["WGT"] }, null, TestContext.Current.CancellationToken).Layers;
+        Assert.All(layers, l => Assert.Equal(l.Op is "Conv" or "Gemm", l.Weight is not null));
+        Assert.All(layers.Select(l => l.Weight).OfType<WeightStatistics>(), w => Assert.True(w.SpectralNorm > 0 && w.StableRank >= 1));
+    }
+
     static RuleContext Gemm(long[] dims, float[] values)
     {
         var net = new Net();
