@@ -31,8 +31,7 @@ static class AssembleReport
         var (model, canonical, shipped) = (audited.File.Model, audited.Canonical, audited.Shipped);
         var coverage = CoverageOf(canonical, shipped);
         var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough, CrossChecked = audited.CrossChecked, Curvature = audited.Curvature, Limits = audited.Options.Limits };
-        var chosen = RuleRegistry.Select(audited.Options.Select, audited.Options.Ignore);
-        var rules = RuleEngine.Run(context, audited.Options.ScanOnly ? [.. chosen.Where(r => r.Cost == RuleCost.Scan)] : chosen, audited.Options.Severities);
+        var rules = RuleEngine.Run(context, RulesOf(audited.Options), audited.Options.Severities);
         var verdict = Verdicts.Of(rules.Findings, coverage, shipped);
         return WithoutIgnored(model, new ModelReport
         {
@@ -56,7 +55,7 @@ static class AssembleReport
             Proxies = audited.Proxies,
             Findings = rules.Findings,
             Tensors = Tensors(canonical, shipped),
-            Layers = Layers(canonical, shipped),
+            Layers = Layers(canonical, shipped, audited.Options.Profile == Profile.Fast ? null : context),
             Notes = [.. audited.Notes, .. canonical?.Notes ?? [], .. Unsupported(canonical), .. Failures(shipped), .. rules.Notes],
         });
     }
@@ -76,6 +75,14 @@ static class AssembleReport
             // The model is somebody else's; what it says wrongly is told and stops nothing.
             return report with { Notes = [.. report.Notes, $"What the model says to ignore was not understood: {e.Message}"] };
         }
+    }
+
+    /// <summary>The rules of the profile that were asked for: a fast audit decomposes no weights.</summary>
+    static IReadOnlyList<Rule> RulesOf(AuditOptions options)
+    {
+        var chosen = RuleRegistry.Select(options.Select, options.Ignore);
+        if (options.ScanOnly) return [.. chosen.Where(r => r.Cost == RuleCost.Scan)];
+        return options.Profile == Profile.Fast ? [.. chosen.Where(r => r.Cost != RuleCost.Spectral)] : chosen;
     }
 
     static ParameterCounts Count(CanonicalModel? canonical)
@@ -128,16 +135,23 @@ static class AssembleReport
 
     static string? Hash(TensorData? data) => data is { Unavailable: null, Type: not ElementType.String } ? Convert.ToHexStringLower(SHA256.HashData(data.Bytes.Span))[..16] : null;
 
-    static IReadOnlyList<LayerRow> Layers(CanonicalModel? canonical, ModelMeasurement? shipped)
+    /// <summary>The layers with their measurements, and the spectra of their weights where a context is given.</summary>
+    static IReadOnlyList<LayerRow> Layers(CanonicalModel? canonical, ModelMeasurement? shipped, RuleContext? context)
     {
         if (canonical is null || shipped is null) return [];
         var sizes = new Dictionary<Node, long>();
         foreach (var p in canonical.Parameters.Where(p => p.Trainable))
             foreach (var node in p.Uses.Select(u => u.Node).Distinct()) sizes[node] = sizes.GetValueOrDefault(node) + p.Count;
+        var spectra = new Dictionary<Node, WeightStatistics>();
+        foreach (var s in context?.Spectra.All.Where(s => s.Weight.Role is ParameterRole.ConvolutionWeight or ParameterRole.LinearWeight) ?? [])
+            spectra.TryAdd(s.Weight.Use.Node, new WeightStatistics(s.SpectralNorm, s.StableRank));
         return [.. shipped.Layers.Select(l => new LayerRow(
             l.Layer.Name, l.Layer.Node.OpType, l.Layer.Output.Shape?.ToString() ?? "?", sizes.GetValueOrDefault(l.Layer.Node),
             l.Moments is { } m ? new ActivationStatistics(m.Mean, Math.Sqrt(m.Variance), m.Rms, m.ZeroFraction, l.Covariance?.ParticipationRatio, m.MaxAbs, m.DeadFraction) : null,
-            l.Gradient is { } g ? new GradientStatistics(g.Norm, g.Rms, g.ZeroFraction) : null))];
+            l.Gradient is { } g ? new GradientStatistics(g.Norm, g.Rms, g.ZeroFraction) : null)
+        {
+            Weight = context?.CanonicalView?.Own(l.Layer.Node) is { } own ? spectra.GetValueOrDefault(own) : null,
+        })];
     }
 
     static IEnumerable<string> Unsupported(CanonicalModel? canonical) =>

@@ -102,8 +102,11 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         }
         if (!scaled && reader.LeavesRange) return null;
         Passes++;
-        return Diagnose(reader.Result(protocol, runs) with { Drawn = weights, Labels = labels.Count > 0 ? labels : null }, model, graph, inputs, targets, protocol, weights, runs, wide, cancellation);
+        return Diagnose(reader.Result(protocol, runs) with { Drawn = weights, Labels = labels.Count > 0 ? labels : null, Need = NeedOf(model, graph) }, model, graph, inputs, targets, protocol, weights, runs, wide, cancellation);
     }
+
+    static MemoryNeed NeedOf(CanonicalModel model, InstrumentedGraph graph) => new(
+        MemoryEstimate.PeakBytes(graph.Model.Graph), MemoryEstimate.FixedBytes(graph.Model.Graph, graph.FedParameters.Select(p => p.Value)), Math.Max(1, model.Batch.Size));
 
     /// <inheritdoc/>
     public void Dispose()

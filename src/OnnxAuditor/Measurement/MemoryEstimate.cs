@@ -31,6 +31,9 @@ static class MemoryEstimate
         return peak;
     }
 
+    /// <summary>Bytes of the graph's constants, and of the inputs that hold weights of some draw.</summary>
+    public static long FixedBytes(Graph graph, IEnumerable<Value> fedWeights) => graph.Initializers.Sum(Bytes) + fedWeights.Sum(Bytes);
+
     static long Bytes(Value value)
     {
         var count = value.Shape?.ElementCount ?? 0;

@@ -56,6 +56,9 @@ sealed record ModelMeasurement(
     string? FirstNonFiniteGradient,
     string? Failure)
 {
+    /// <summary>The memory that the graph of this run needs; null where no run was made.</summary>
+    public MemoryNeed? Need { get; init; }
+
     /// <summary>What instruments read, or why they read nothing.</summary>
     public IReadOnlyDictionary<Instrument, (object? Value, string? Failure)> Readings { get; init; } = new Dictionary<Instrument, (object?, string?)>();
 
@@ -72,6 +75,12 @@ sealed record ModelMeasurement(
     /// <summary>A parameter's contents in this run.</summary>
     public TensorData Contents(Parameter parameter) => Drawn.TryGetValue(parameter, out var drawn) ? drawn : parameter.Value.Data!;
 }
+
+/// <summary>Estimated memory of a run, by liveness over its graph.</summary>
+/// <param name="PeakBytes">The most that is alive at one time.</param>
+/// <param name="FixedBytes">Of that, the weights.</param>
+/// <param name="Samples">Samples that go through at once.</param>
+sealed record MemoryNeed(long PeakBytes, long FixedBytes, long Samples);
 
 /// <summary>The loss in words.</summary>
 /// <param name="Loss">The loss and its targets, or why there is none.</param>

@@ -25,6 +25,9 @@ sealed record DepthChart(string Slug, string Title, string Unit, string Explanat
         (new("dead-fraction", "Dead channels", "share of channels",
             "the share of an activation's channels that were zero for every sample and position of the batch. They pass no gradient.",
             ChartScale.Share, []), l => l.Activation?.DeadFraction),
+        (new("weight-spectra", "Stable rank of weights", "dimensions",
+            "‖W‖²_F / ‖W‖²₂ of a convolution's or linear layer's weight as a map from inputs to outputs: over how many directions its size is spread. Near 1, one direction outweighs all others.",
+            ChartScale.FromZero, []), l => l.Weight?.StableRank),
     ];
 
     /// <summary>Whether the values are shares of one.</summary>

@@ -183,6 +183,11 @@ static class JsonReport
             Number(j, "rms", g.Rms);
             Number(j, "zeroFraction", g.ZeroFraction);
         });
+        Optional(json, "weight", l.Weight, (j, w) =>
+        {
+            Number(j, "spectralNorm", w.SpectralNorm);
+            Number(j, "stableRank", w.StableRank);
+        });
     }
 
     static void Array<T>(Utf8JsonWriter json, string name, IEnumerable<T> items, Action<Utf8JsonWriter, T> write) => json.Array(name, items, item => write(json, item));

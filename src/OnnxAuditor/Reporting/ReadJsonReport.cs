@@ -105,7 +105,10 @@ static class ReadJsonReport
         Text(l, "name"), Text(l, "op"), Text(l, "outputShape"), Whole(l, "parameters"),
         Optional(l, "activation", a => new ActivationStatistics(
             Number(a, "mean"), Number(a, "std"), Number(a, "rms"), Number(a, "zeroFraction"), NumberOrNull(a, "effectiveRank"), Number(a, "maxAbs"), NumberOrNull(a, "deadFraction"))),
-        Optional(l, "gradient", g => new GradientStatistics(Number(g, "norm"), Number(g, "rms"), Number(g, "zeroFraction"))));
+        Optional(l, "gradient", g => new GradientStatistics(Number(g, "norm"), Number(g, "rms"), Number(g, "zeroFraction"))))
+    {
+        Weight = Optional(l, "weight", w => new WeightStatistics(Number(w, "spectralNorm"), Number(w, "stableRank"))),
+    };
 
     static JsonElement? Property(JsonElement of, string name) => of.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 

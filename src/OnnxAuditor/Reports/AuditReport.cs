@@ -252,7 +252,16 @@ sealed record TensorRow(string Name, string Shape, string Role, bool Trainable, 
 /// <param name="Parameters">Elements of its trainable parameters.</param>
 /// <param name="Activation">Statistics of its output; null where not measured.</param>
 /// <param name="Gradient">Statistics of the gradient by its output; null where not measured or not reached.</param>
-sealed record LayerRow(string Name, string Op, string OutputShape, long Parameters, ActivationStatistics? Activation, GradientStatistics? Gradient);
+sealed record LayerRow(string Name, string Op, string OutputShape, long Parameters, ActivationStatistics? Activation, GradientStatistics? Gradient)
+{
+    /// <summary>The spectrum of its weight; null for layers without a matrix, and where it was not computed.</summary>
+    public WeightStatistics? Weight { get; init; }
+}
+
+/// <summary>The spectrum of a layer's weight, as a map from inputs to outputs.</summary>
+/// <param name="SpectralNorm">The largest singular value.</param>
+/// <param name="StableRank">‖W‖²_F / ‖W‖²₂: 1 for a matrix of rank one, at most the rank.</param>
+sealed record WeightStatistics(double SpectralNorm, double StableRank);
 
 /// <summary>Statistics of an activation over batch, positions and channels.</summary>
 /// <param name="Mean">The mean.</param>

@@ -62,7 +62,7 @@ static class ActivationScaleDrift
     }
 
     /// <summary>Whether everything that uses the value normalises it: a norm operator, or the mean with which a norm in elementary operators begins.</summary>
-    static bool GoesIntoNorm(ModelView view, Value value)
+    internal static bool GoesIntoNorm(ModelView view, Value value)
     {
         var uses = view.UsesOf(value);
         return uses.Any(u => u.Node.OpType is "BatchNormalization" or "InstanceNormalization" or "LayerNormalization" or "GroupNormalization" or "ReduceMean" or "MeanVarianceNormalization")

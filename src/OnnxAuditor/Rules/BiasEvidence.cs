@@ -16,6 +16,19 @@ static class BiasEvidence
         return Share(bias, i => margin * norms[i] * rms);
     }
 
+    /// <summary>
+    /// The share of a layer's units whose |bias| is above <paramref name="margin"/> times the typical size ‖w‖·rms(x) of what it is added to, with the largest such ratio; null where the layer does not show it.
+    /// </summary>
+    public static (double Share, double Largest)? ShareOfHugeBiases(RuleContext context, Weight weight, double margin)
+    {
+        if (context.CanonicalView is not { } view || view.Own(weight.Use.Node) is not { } layer || weight.UnitNorms() is not { } norms) return null;
+        var sum = layer.Input(2) is null && layer.OutputAt(0) is { } output && view.UsesOf(output) is [{ Node: { OpType: "Add" } add }] ? add : layer;
+        if (LayerInFront(sum) is not var (_, bias) || bias is null || bias.Length != norms.Length) return null;
+        if (RmsOf(context, layer.Inputs[weight.Use.Input == 0 ? 1 : 0]!) is not { } rms || rms == 0) return null;
+        var ratios = bias.Select((b, u) => norms[u] > 0 ? Math.Abs(b) / (norms[u] * rms) : 0).ToList();
+        return ((double)ratios.Count(r => r > margin) / ratios.Count, ratios.Max());
+    }
+
     static double Share(float[] bias, Func<int, double> reach)
     {
         var off = 0;

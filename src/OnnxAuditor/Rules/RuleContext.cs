@@ -11,6 +11,9 @@ namespace OnnxAuditor.Rules;
 /// <param name="Shipped">Measurements on the shipped weights; null where none were made.</param>
 sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasurement? Shipped)
 {
+    /// <summary>Multiplications that the spectrum of one weight and those of all may take: about 5 and 30 seconds on one core.</summary>
+    const double CostOfOneSpectrum = 3e9, CostOfAllSpectra = 2e10;
+
     /// <summary>The model as read.</summary>
     public Model Model => File.Model;
 
@@ -40,6 +43,9 @@ sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasur
 
     /// <summary>The parameters with their contents: those of the canonical model, or, where there is none, the constants in weight slots of the model as read.</summary>
     public IReadOnlyList<Weight> Weights => field ??= Weight.Find(this);
+
+    /// <summary>The singular values of the kernels; computed when a rule first asks, once for all of them.</summary>
+    public WeightSpectra Spectra => field ??= WeightSpectrum.Of(Weights, CostOfOneSpectrum, CostOfAllSpectra);
 
     /// <summary>The measured run, where it came to an end.</summary>
     public ModelMeasurement? Run => Shipped is { Failure: null } run ? run : null;

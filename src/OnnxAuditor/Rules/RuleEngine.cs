@@ -103,6 +103,9 @@ static class RuleEngine
         {
             yield return $"{string.Join(", ", backward)}: not measured, no backward pass was run.";
         }
+        var spectral = rules.Where(r => r.Cost == RuleCost.Spectral).Select(r => r.Id).ToList();
+        if (spectral.Count > 0 && context.Spectra.LeftOut is { Count: > 0 } leftOut)
+            yield return $"{string.Join(", ", spectral)}: not measured for {Phrase.List(leftOut)}, whose decomposition would take too long.";
         if (context.Canonical is null) yield return "Rules that need the canonical model looked at the model as read, or said nothing.";
     }
 }

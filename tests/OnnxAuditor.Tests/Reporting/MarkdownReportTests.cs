@@ -16,7 +16,7 @@ public partial class MarkdownReportTests
         var text = MarkdownReport.Write(SampleReports.Of(SampleReports.Healthy), SampleReports.Glossary);
         Snapshot.Match("healthy.md", text);
         var unfolded = Folded().Replace(text, "");
-        Assert.True(unfolded.Split('\n').Length < 90, $"{unfolded.Split('\n').Length} lines");
+        Assert.True(unfolded.Split('\n').Length <= 90, $"{unfolded.Split('\n').Length} lines");
     }
 
     [Fact]

@@ -82,7 +82,7 @@ static class SampleReports
         Proxies = [new("intrain", 21.5, true, null, new SortedDictionary<string, double>(StringComparer.Ordinal), [21.5], "re-initialised weights")],
         Findings = [new("TRN024", Severity.Info, Confidence.Certain, "/head/Softmax", "The output is a probability", "", "", "", "77aa5c07de23f6b8")],
         Tensors = [new("w", "10×64", "weight", true, 3.2, 0.4)],
-        Layers = [.. Enumerable.Range(0, 6).Select(i => new LayerRow($"/block.{i}/Conv", "Conv", "16×16×32×32", 2304, new(0.01, 1 - 0.02 * i, 1 - 0.02 * i, 0, 9.5 - i, 6, null), new(0.01, 0.001 + 0.0001 * i, 0)))],
+        Layers = [.. Enumerable.Range(0, 6).Select(i => new LayerRow($"/block.{i}/Conv", "Conv", "16×16×32×32", 2304, new(0.01, 1 - 0.02 * i, 1 - 0.02 * i, 0, 9.5 - i, 6, null), new(0.01, 0.001 + 0.0001 * i, 0)) { Weight = new(1.5, 6 - 0.5 * i) })],
     };
 
     /// <summary>A file that is no model.</summary>

@@ -18,6 +18,7 @@ static class RuleCases
 {
     public static readonly RuleCase[] All =
     [
+        .. WeightRuleCases.All,
         new("GRD007", Severity.Warning, () => Curved(Mlp(fresh: true).Context(), largest: 130), () => Curved(Mlp(fresh: true).Context(), largest: 19)),
         new("GRD007", Severity.Info, () => Curved(Mlp(fresh: true).Context(), largest: 110), () => Curved(Mlp(fresh: true).Context(), largest: 19)),
         new("GRD007", Severity.Warning, () => Curved(Plain(), largest: 130, ownTargets: true), Plain),
