@@ -104,6 +104,9 @@ static class RuleEngine
         {
             yield return $"{string.Join(", ", backward)}: not measured, no backward pass was run.";
         }
+        var thorough = rules.Where(r => r.Cost == RuleCost.Thorough).Select(r => r.Id).ToList();
+        if (context.Run is not null && context.Thorough is null && thorough.Count > 0) yield return $"{string.Join(", ", thorough)}: not measured, --profile full has their passes.";
+        if (context.Device is { Failure: { } failure } compared && rules.Any(r => r == DeviceMismatch.Rule)) yield return $"{DeviceMismatch.Rule.Id}: not measured, {compared.Device} and the processor could not be compared: {failure}.";
         if (context.Canonical is null) yield return "Rules that need the canonical model looked at the model as read, or said nothing.";
     }
 }
