@@ -16,7 +16,7 @@ static class AttentionCollapse
             no effect, and the layer could be replaced by pooling.
             """,
         HowItIsComputed: """
-            For each Softmax over the last axis, of at least 4 entries, that a matrix product takes as its first factor: the entropy −Σ p ln p of each row over ln n, n the entries that are not exactly zero (masked ones are), in the run on the
+            For each Softmax over the last axis, of at least 4 entries, that a matrix product takes as its first factor: the entropy −Σ p ln p of each row over ln n, n the entries that no mask takes (scores more than 5000 below the row's largest are masked), in the run on the
             shipped weights; its mean over rows, samples and heads. Single heads that look at one place are common and of use, so a layer is judged as a whole.
             """,
         Threshold: "Mean relative entropy below 0.05, or above 0.99. Freshly drawn weights give uniform attention by design: where they look drawn (TRN026), nothing is said. Networks measured here had 0.57 to 0.98 a head.",

@@ -100,7 +100,7 @@ static class SignalCases
         for (var i = 0; i < 12; i++)
         {
             var w = Net.Draw($"matrix {i} of twelve", [32, 32], 0.25, 0);
-            if (i >= 12 - last) for (var k = 0; k < w.Length; k++) w[k] = w[k / 32] * (1 + k % 32) / 64;
+            if (i >= 12 - last) for (var k = 0; k < w.Length; k++) w[k] = Math.Abs(w[k / 32 * 32]) * (1 + k % 32) / 64;
             x = net.Op("Relu", [net.Op("MatMul", [x, net.Initializer($"w{i}", [32, 32], w)])]);
         }
         return net.Output(net.Linear("head", x, 32, 10));

@@ -5,7 +5,7 @@ namespace OnnxAuditor.Measurement.Instruments;
 
 /// <summary>How evenly the heads of one attention layer look at what they may look at.</summary>
 /// <param name="Node">The Softmax.</param>
-/// <param name="Heads">By head: the mean over rows of the entropy, relative to that of the uniform distribution over the entries that are not zero. NaN where no row has two entries.</param>
+/// <param name="Heads">By head: the mean over rows of the entropy, relative to that of the uniform distribution over the entries that no mask takes. NaN where no row has two entries.</param>
 /// <param name="Keys">The length of a row.</param>
 sealed record AttentionEntropy(Node Node, IReadOnlyList<double> Heads, long Keys)
 {
@@ -19,11 +19,16 @@ sealed record AttentionEntropySet(IReadOnlyList<AttentionEntropy> Layers);
 
 /// <summary>
 /// Entropies −Σ p ln p of rows of attention, made in the graph. Attention is a Softmax over the last axis whose result a matrix product takes as its first factor, through operators that only re-lay it. Entries that a mask
-/// makes zero are not counted, and rows with one entry left are left out.
+/// takes away are not counted, and rows with one entry left are left out.
 /// </summary>
 static class AttentionEntropies
 {
     const long FewestKeys = 4;
+
+    /// <summary>
+    /// A score this far below the row's largest is a mask's: exporters add −10000 (BERT), −65504, −1e9 or −∞. That an entry is zero does not tell: so is one of a row that looks at one place only.
+    /// </summary>
+    const double Masked = 5000;
 
     /// <summary>The instrument.</summary>
     internal static readonly Instrument<AttentionEntropySet> Instrument = new("attention-entropies", InstrumentNeeds.None, Emit, Read);
@@ -36,11 +41,12 @@ static class AttentionEntropies
         foreach (var node in site.Source.Model.Graph.Nodes.Where(n => n is { Domain: "", OpType: "Softmax" } && IsAttention(n, consumers)))
         {
             var p = site.Image(node.Output);
-            if (p.Type != ElementType.Float32 || p.Shape is not { IsStatic: true, Rank: >= 2 } shape || shape.ElementCount == 0) continue;
+            if (site.Operand(node) is not { } scores || p.Type != ElementType.Float32 || p.Shape is not { IsStatic: true, Rank: >= 2 } shape || shape.ElementCount == 0) continue;
             t.Origin = node.LogicalName;
             long last = p.Rank - 1;
             var entropy = t.Neg(t.ReduceSum(t.Mul(p, t.Log(t.Max(p, t.ScalarLike(1e-37, p)))), [last], keepDims: false));
-            var entries = t.ReduceSum(t.Cast(t.Greater(p, 0), ElementType.Float32), [last], keepDims: false);
+            var open = t.Greater(scores, t.Add(t.ReduceMax(scores, [last]), -Masked));
+            var entries = t.ReduceSum(t.Cast(open, ElementType.Float32), [last], keepDims: false);
             var several = t.Greater(entries, 1.5);
             var relative = t.Gate(several, t.Div(entropy, t.Log(t.Max(entries, t.ScalarLike(2, entries)))));
             site.Show($"sum/{nodes.Count}", ByHead(site, relative));
