@@ -12,7 +12,7 @@ static class DeviceMismatch
         WhyItMatters: "Products in TF32 keep ten bits of a number, and some kernels of providers are wrong for rare attributes. What was validated on one device is then not what another computes, and measurements of both cannot be compared.",
         HowItIsComputed: """
             Where `--device` is not the processor: the run on the shipped weights once more on the processor, on the same engine, and for each float output the largest difference relative to its largest entry. With `--device cpu` there
-            is nothing to compare and nothing is said. The rule was tested with made-up comparisons; no device was at hand to try it on.
+            is nothing to compare and nothing is said. The rule was tested with made-up comparisons, not on a GPU.
             """,
         Threshold: "1e-3: TF32 rounds each factor to 2⁻¹¹ = 5e-4; sums in another order alone differ by some 1e-6.",
         Example: "`logits`: differs by 0.004 of its largest entry on cuda.",

@@ -1,4 +1,3 @@
-using OnnxAuditor.Measurement.Instruments;
 using OnnxAuditor.Numerics;
 using OnnxAuditor.Reports;
 

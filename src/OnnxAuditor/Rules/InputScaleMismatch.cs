@@ -1,5 +1,4 @@
 using GraphRewriter.Ir;
-using OnnxAuditor.Measurement;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;

@@ -1,4 +1,3 @@
-using OnnxAuditor.Measurement;
 using OnnxAuditor.Measurement.Instruments;
 
 namespace OnnxAuditor.Rules;
