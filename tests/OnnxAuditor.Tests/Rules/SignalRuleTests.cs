@@ -1,4 +1,3 @@
-using GraphRewriter.Ir;
 using OnnxAuditor.Measurement.Instruments;
 using OnnxAuditor.Reports;
 using OnnxAuditor.Rules;
