@@ -30,7 +30,17 @@ static class AssembleReport
     {
         var (model, canonical, shipped) = (audited.File.Model, audited.Canonical, audited.Shipped);
         var coverage = CoverageOf(canonical, shipped);
-        var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough, CrossChecked = audited.CrossChecked, Curvature = audited.Curvature, Limits = audited.Options.Limits };
+        var context = new RuleContext(audited.File, canonical, shipped)
+        {
+            SyntheticInputs = audited.Options.Data.Count == 0,
+            StraightThrough = audited.Options.StraightThrough,
+            CrossChecked = audited.CrossChecked,
+            Curvature = audited.Curvature,
+            Thorough = audited.Thorough,
+            Device = audited.Device,
+            OwnTargets = audited.Options.Labels is not null,
+            Limits = audited.Options.Limits,
+        };
         var rules = RuleEngine.Run(context, RulesOf(audited.Options), audited.Options.Severities);
         var verdict = Verdicts.Of(rules.Findings, coverage, shipped);
         return WithoutIgnored(model, new ModelReport

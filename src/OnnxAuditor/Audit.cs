@@ -4,6 +4,7 @@ using GraphRewriter.Serialization;
 using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Measurement;
+using OnnxAuditor.Measurement.Instruments;
 using OnnxAuditor.Proxies;
 using OnnxAuditor.Reports;
 
@@ -81,7 +82,11 @@ static class Audit
             results[run] = measure.Run(run, cancellation);
             if (audited.Inputs.Count == 0) audited.Inputs = measure.LastInputs;
             audited.Passes.Add(ProtocolText.Of(run) + ProtocolText.Parts(run, measure.LastParts));
-            if (run == plan.RunOf(shipped)) audited.Shipped = results[run];
+            if (run == plan.RunOf(shipped))
+            {
+                audited.Shipped = results[run];
+                MeasureFurther(audited, measure, run, settings, report, cancellation);
+            }
             scoring.After(results);
         }
         if (options.CrossCheck)
@@ -103,13 +108,36 @@ static class Audit
         audited.Proxies = scoring.Results();
     }
 
+    /// <summary>What rules ask beside their run: the same on the processor where it was made on a device, and further passes where thoroughness is asked for.</summary>
+    static void MeasureFurther(Audited audited, Measure measure, Protocol run, MeasureSettings settings, Action<string, double> report, CancellationToken cancellation)
+    {
+        var options = audited.Options;
+        if (!string.Equals(options.Device, "cpu", StringComparison.OrdinalIgnoreCase))
+        {
+            report("comparing with the processor", 0.2);
+            var onProcessor = settings with { Ort = settings.Ort with { Device = "cpu" }, Torch = settings.Torch is { } torch ? torch with { Device = "cpu" } : null };
+            using var here = new Measure(audited.Canonical!, batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }), onProcessor);
+            audited.Device = MeasureThorough.Compare(options.Device, audited.Shipped!, here.Run(run with { Probes = Probes.Outputs, Instruments = Protocol.NoInstruments }, cancellation));
+        }
+        if (options.Profile != Profile.Full || audited.Shipped!.Failure is not null) return;
+        report("making further passes", 0.2);
+        audited.Thorough = MeasureThorough.Run(measure, run, audited.Shipped, cancellation);
+        audited.Passes.Add("further passes on these weights: the same again, gradients of single samples, neighbouring inputs, inputs of 1/255 and 255 times the scale");
+        audited.Notes.AddRange(audited.Thorough.Notes());
+    }
+
     /// <summary>The run that rules look at.</summary>
-    static Protocol RuleProtocol(AuditOptions options)
+    internal static Protocol RuleProtocol(AuditOptions options)
     {
         var probes = Probes.ActivationMoments | Probes.Outputs;
-        if (options.Profile != Profile.Fast) probes |= Probes.ChannelCovariance | Probes.ParameterGradients | Probes.ActivationGradients;
+        List<Instrument> instruments = [LayerSamples.Instrument, TokenCosines.Instrument, AttentionEntropies.Instrument];
+        if (options.Profile != Profile.Fast)
+        {
+            probes |= Probes.ChannelCovariance | Probes.ParameterGradients | Probes.ActivationGradients;
+            instruments.AddRange([GradientSamples.Instrument, WeightSaliency.Instrument]);
+        }
         var weights = options.Weights == WeightChoice.Reinit ? WeightSource.Reinitialized : WeightSource.Shipped;
-        return new Protocol(weights, options.Statistics, InputLaw.Auto, options.Batch, options.Seed, probes) { Init = options.Init, Loss = options.Loss };
+        return new Protocol(weights, options.Statistics, InputLaw.Auto, options.Batch, options.Seed, probes) { Init = options.Init, Loss = options.Loss, Instruments = instruments };
     }
 
     /// <summary>How a model is brought into canonical form under the options.</summary>
@@ -149,6 +177,12 @@ sealed record Audited(string Path, AuditOptions Options, ModelFile File)
 
     /// <summary>Second derivatives and gradients by the input; null where they were not asked for.</summary>
     public CurvatureMeasurement? Curvature { get; set; }
+
+    /// <summary>Further passes on the shipped weights; null where they were not asked for.</summary>
+    public ThoroughMeasurement? Thorough { get; set; }
+
+    /// <summary>What the device gave beside what the processor gives; null where the device is the processor.</summary>
+    public DeviceComparison? Device { get; set; }
 
     /// <summary>What was skipped and why.</summary>
     public List<string> Notes { get; } = [];

@@ -61,15 +61,18 @@ public static class ProbeOps
         /// <summary>
         /// Channel means [C], and as a vector [2] trace and squared Frobenius norm of the centred second-moment matrix of the channels of x, not divided by M or M². Rows are
         /// all positions of all samples (M), columns are channels (C). The squared norm is that of the smaller of the two Gram matrices, C x C or M x M: they share their
-        /// non-zero spectrum.
+        /// non-zero spectrum. The centred sums of squares of the channels [C] come out of the same products.
         /// </summary>
-        public (Value Mean, Value Sums) ChannelCovariance(Value x, int channelAxis)
+        public (Value Mean, Value Sums, Value Squares) ChannelCovariance(Value x, int channelAxis)
         {
             var channels = x.Shape![channelAxis].Size;
             var rows = x.Shape.ElementCount / channels;
             var (mean, a, layout) = t.Centered(x, channelAxis);
-            var gram = t.Gram(a, layout, ofRows: rows < channels && layout != Layout.Batched);
-            return (mean, t.Concat(0, t.SumOfSquares(a), t.SumOfSquares(gram)));
+            var ofRows = rows < channels && layout != Layout.Batched;
+            var gram = t.Gram(a, layout, ofRows);
+            // The diagonal of the channels' Gram matrix is there already; that of the rows' says nothing of channels, but then there are few rows.
+            var squares = ofRows ? t.ReduceSumSquare(a, [layout == Layout.RowsByChannels ? 0 : 1], keepDims: false) : t.Diagonal(gram, channels);
+            return (mean, t.Concat(0, t.SumOfSquares(a), t.SumOfSquares(gram)), squares);
         }
 
         /// <summary>
@@ -111,6 +114,13 @@ public static class ProbeOps
             var transposed = t.TransposeLast(a);
             if (layout == Layout.Batched) return t.ReduceSum(t.MatMul(a, transposed), [0], keepDims: false);
             return ofRows == (layout == Layout.RowsByChannels) ? t.MatMul(a, transposed) : t.MatMul(transposed, a);
+        }
+
+        /// <summary>The diagonal of a square matrix [C, C], as a vector [C].</summary>
+        Value Diagonal(Value matrix, long side)
+        {
+            var index = t.Const(TensorData.FromNumbers(ElementType.Int64, [side, 1], [.. Enumerable.Range(0, checked((int)side)).Select(i => (double)i)]));
+            return t.Reshape(t.GatherElements(matrix, index, 1), side);
         }
 
         /// <summary>A reduction of a vector to a vector [1].</summary>

@@ -98,6 +98,7 @@ static class DocPages
         RuleCost.Scan => "graph and weights",
         RuleCost.Spectral => "a decomposition of the weights",
         RuleCost.Forward => "a forward pass",
+        RuleCost.Thorough => "further passes (`--profile full`)",
         RuleCost.CrossCheck => "both engines (`--cross-check`)",
         RuleCost.Curvature => "second derivatives on Torch (`--profile full`)",
         _ => "a forward and a backward pass",

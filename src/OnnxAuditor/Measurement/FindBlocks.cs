@@ -26,7 +26,7 @@ static class FindBlocks
     static Layer AsLayer(Value value) => new(value.Producer!.LogicalName, value.Producer, LayerKind.Sum, value, value.Shape!.Rank >= 4 ? 1 : value.Shape.Rank - 1, 0);
 
     /// <summary>Values at which, in the order of the graph, nothing else computed from the inputs is still to be read.</summary>
-    static IEnumerable<Value> CutValues(Graph graph)
+    internal static IEnumerable<Value> CutValues(Graph graph)
     {
         var last = new Dictionary<Value, int>();
         for (var i = 0; i < graph.Nodes.Count; i++)

@@ -25,6 +25,8 @@ enum ProbeKind
     Covariance,
     /// <summary>Channel means.</summary>
     ChannelMean,
+    /// <summary>Centred sums of squares of each channel; where there is <see cref="Scatter"/>, they are its diagonal.</summary>
+    ChannelSquares,
     /// <summary>Centred channel second moments [C, C], where several runs are merged.</summary>
     Scatter,
     /// <summary>The largest absolute value that a layer's gradient was divided by, where values are scaled.</summary>
@@ -254,9 +256,17 @@ sealed class InstrumentedGraph
 
     void ProbeCovariance(Tape tape, int index, Value x, int channelAxis)
     {
-        var (mean, matrix) = merge ? tape.ChannelScatter(x, channelAxis) : tape.ChannelCovariance(x, channelAxis);
-        Add(ProbeKind.ChannelMean, index, mean);
-        Add(merge ? ProbeKind.Scatter : ProbeKind.Covariance, index, matrix);
+        if (merge)
+        {
+            var (mean, scatter) = tape.ChannelScatter(x, channelAxis);
+            Add(ProbeKind.ChannelMean, index, mean);
+            Add(ProbeKind.Scatter, index, scatter);
+            return;
+        }
+        var (center, sums, squares) = tape.ChannelCovariance(x, channelAxis);
+        Add(ProbeKind.ChannelMean, index, center);
+        Add(ProbeKind.Covariance, index, sums);
+        Add(ProbeKind.ChannelSquares, index, squares);
     }
 
     void ProbeParameters(Tape tape, IReadOnlyList<Parameter> parameters, Dictionary<Value, Value> map, Probes wanted)

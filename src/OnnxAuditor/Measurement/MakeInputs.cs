@@ -13,7 +13,7 @@ sealed record InputData(TensorData Data, string Source);
 /// <summary>Makes the contents of graph inputs: the user's data, or synthetic ones of the range that the graph expects.</summary>
 static class MakeInputs
 {
-    /// <summary>The factor of the second draw of <see cref="InputLaw.Perturbed"/>.</summary>
+    /// <summary>The factor of the second draw of <see cref="InputLaw.Perturbed"/>, and of the noise between <see cref="Protocol.Neighbours"/>.</summary>
     const double Perturbation = 0.01;
 
     /// <summary>Contents of all inputs of a canonical model.</summary>
@@ -38,13 +38,36 @@ static class MakeInputs
             var skipped = batchAxis == 0 ? protocol.Draw * dims[0] : 0;
             if (protocol.Input != InputLaw.Auto || !given.TryGetValue(input.Name, out var data))
             {
-                inputs[input.Name] = Synthetic(input, dims, batchAxis, protocol, consumers);
+                inputs[input.Name] = Changed(Synthetic(input, dims, batchAxis, protocol, consumers), input, batchAxis, protocol, consumers);
                 continue;
             }
             if (batchAxis > 0 && protocol.Draw > 0) throw new ModelException(ModelProblem.Binding, $"The data for input '{input.Name}' hold one batch, as its samples do not come first; another batch is needed.");
-            inputs[input.Name] = new InputData(Fit(input, dims, data, skipped), givenSource);
+            inputs[input.Name] = Changed(new InputData(Fit(input, dims, data, skipped), givenSource), input, batchAxis, protocol, consumers);
         }
         return inputs;
+    }
+
+    /// <summary>The contents scaled, or with neighbours in them, where the protocol asks for that.</summary>
+    static InputData Changed(InputData made, Value input, int batchAxis, Protocol protocol, Dictionary<Value, List<Node>> consumers)
+    {
+        if ((protocol.InputScale == 1 && !protocol.Neighbours) || !input.Type.IsFloat || IsSetting(input, consumers)) return made;
+        var values = made.Data.ToDoubles();
+        for (var i = 0; i < values.Length; i++) values[i] *= protocol.InputScale;
+        if (protocol.Neighbours && batchAxis == 0)
+        {
+            var random = new SeededRandom(protocol.Seed, "neighbour/" + input.Name);
+            var length = values.Length / (int)Math.Max(1, made.Data.Dims[0]);
+            for (var start = 0; start + 2 * length <= values.Length; start += 2 * length)
+            {
+                var point = values.AsSpan(start, length);
+                var near = values.AsSpan(start + length, length);
+                var squares = 0.0;
+                foreach (var v in point) squares += v * v;
+                var noise = Perturbation * Math.Sqrt(squares / length);
+                for (var i = 0; i < length; i++) near[i] = point[i] + noise * random.Normal();
+            }
+        }
+        return new InputData(TensorData.FromNumbers(input.Type, [.. made.Data.Dims], values), made.Source);
     }
 
     static TensorData Fit(Value input, long[] dims, TensorData data, long skipped)

@@ -97,7 +97,16 @@ sealed record BackwardCoverage(int ActiveNodes, IReadOnlyList<BlockedNode> Block
 /// <param name="Moments">Moments of its output.</param>
 /// <param name="Covariance">The channel covariance's invariants.</param>
 /// <param name="Gradient">The gradient by its output.</param>
-sealed record LayerMeasurement(Layer Layer, Moments? Moments, CovarianceInvariants? Covariance, LayerGradient? Gradient);
+sealed record LayerMeasurement(Layer Layer, Moments? Moments, CovarianceInvariants? Covariance, LayerGradient? Gradient)
+{
+    /// <summary>Moments of each channel of a convolution's or linear layer's output; null where they were not asked for.</summary>
+    public ChannelMoments? Channels { get; init; }
+}
+
+/// <summary>Moments of the channels of a layer's output, over samples and positions.</summary>
+/// <param name="Mean">The means.</param>
+/// <param name="Variance">The population variances.</param>
+sealed record ChannelMoments(IReadOnlyList<double> Mean, IReadOnlyList<double> Variance);
 
 /// <summary>Moments of a tensor over all its elements.</summary>
 /// <param name="Count">The number of elements.</param>

@@ -34,10 +34,11 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
                 outputs.TryAdd(index, []);
                 outputs[index].Add(data);
             }
-            else if (kind is ProbeKind.Covariance or ProbeKind.Scatter) MergeCovariance(kind, index, data.ToDoubles(), read[(ProbeKind.ChannelMean, index, false)].ToDoubles(), ScaleOf(read, ProbeKind.Scale, index, false));
+            else if (kind is ProbeKind.Covariance) TakeCovariance(index, data.ToDoubles(), read[(ProbeKind.ChannelMean, index, false)].ToDoubles(), read[(ProbeKind.ChannelSquares, index, false)].ToDoubles(), ScaleOf(read, ProbeKind.Scale, index, false));
+            else if (kind is ProbeKind.Scatter) MergeCovariance(index, data.ToDoubles(), read[(ProbeKind.ChannelMean, index, false)].ToDoubles(), ScaleOf(read, ProbeKind.Scale, index, false));
             else if (kind is ProbeKind.Sums or ProbeKind.GradientSums) Merge((kind, index, ofParameter), Unscaled(data.ToDoubles(), ScaleOf(read, kind == ProbeKind.Sums ? ProbeKind.Scale : ProbeKind.GradientScale, index, ofParameter)));
             else if (kind is ProbeKind.NonZeros or ProbeKind.GradientNonZeros) Merge((kind, index, ofParameter), [data.ToDoubles().Sum()]);
-            else if (kind is not (ProbeKind.ChannelMean or ProbeKind.Scale or ProbeKind.GradientScale)) Merge((kind, index, ofParameter), data.ToDoubles());
+            else if (kind is not (ProbeKind.ChannelMean or ProbeKind.ChannelSquares or ProbeKind.Scale or ProbeKind.GradientScale)) Merge((kind, index, ofParameter), data.ToDoubles());
         }
         foreach (var (instrument, outputsOf) in taken) outputsOf.Add(graph.Shown.Where(s => s.Instrument == instrument).Select(s => (s.Key, byName[s.Output.Name])));
     }
@@ -66,7 +67,7 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
     /// <summary>The measurement over all runs taken in.</summary>
     public ModelMeasurement Result(Protocol protocol, long expectedRuns)
     {
-        var layers = graph.Layers.Select((layer, i) => new LayerMeasurement(layer, LayerMoments(layer, i), Covariance(i), GradientOf(layer, i)));
+        var layers = graph.Layers.Select((layer, i) => new LayerMeasurement(layer, LayerMoments(layer, i), Covariance(i), GradientOf(layer, i)) { Channels = ChannelsOf(i) });
         var measured = parameters.Select((p, i) => new ParameterMeasurement(p, ParameterGradient(p, i)));
         var shown = outputs.OrderBy(o => o.Key).Select(o => new OutputMeasurement(graph.Probes.First(p => p.Kind == ProbeKind.Output && p.Index == o.Key).Output.Name, Concatenate(o.Value)));
         double? loss = sums.TryGetValue((ProbeKind.Loss, 0, false), out var sum) ? sum[0] / LossShare : null;
@@ -123,17 +124,19 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
         }
     }
 
-    void MergeCovariance(ProbeKind kind, int index, double[] values, double[] mean, double scale)
+    /// <summary>Takes the invariants that one run over the whole batch gave.</summary>
+    void TakeCovariance(int index, double[] values, double[] mean, double[] squares, double scale)
     {
-        var channels = mean.Length;
-        var rows = graph.Layers[index].Output.Shape!.ElementCount / channels;
-        for (var i = 0; i < channels; i++) mean[i] *= scale;
-        if (kind == ProbeKind.Covariance)
-        {
-            var square = scale * scale / rows;
-            covariances[index] = new ChannelSums(mean, null, rows, values[0] * square, values[1] * square * square);
-            return;
-        }
+        var rows = graph.Layers[index].Output.Shape!.ElementCount / mean.Length;
+        var square = scale * scale / rows;
+        for (var i = 0; i < mean.Length; i++) (mean[i], squares[i]) = (mean[i] * scale, squares[i] * square);
+        covariances[index] = new ChannelSums(mean, null, rows, values[0] * square, values[1] * square * square) { Variances = squares };
+    }
+
+    void MergeCovariance(int index, double[] values, double[] mean, double scale)
+    {
+        var rows = graph.Layers[index].Output.Shape!.ElementCount / mean.Length;
+        for (var i = 0; i < mean.Length; i++) mean[i] *= scale;
         for (var i = 0; i < values.Length; i++) values[i] *= scale * scale;
         covariances[index] = covariances.TryGetValue(index, out var known) ? known.With(mean, values, rows) : ChannelSums.Of(mean, values, rows);
     }
@@ -179,6 +182,8 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
 
     CovarianceInvariants? Covariance(int index) =>
         covariances.TryGetValue(index, out var c) ? new CovarianceInvariants(c.Rows, c.Mean.Length, c.Trace, c.SquaredNorm) : null;
+
+    ChannelMoments? ChannelsOf(int index) => covariances.TryGetValue(index, out var c) ? new ChannelMoments(c.Mean, c.Variances) : null;
 
     LayerGradient? GradientOf(Layer layer, int index)
     {
@@ -228,6 +233,13 @@ sealed class ProbeReader(InstrumentedGraph graph, IReadOnlyList<Parameter> param
 /// <param name="SquaredNorm">Its squared Frobenius norm.</param>
 sealed record ChannelSums(double[] Mean, double[]? Scatter, long Rows, double Trace, double SquaredNorm)
 {
+    /// <summary>The population variance of each channel.</summary>
+    public double[] Variances
+    {
+        get => field ?? [.. Mean.Select((_, i) => Scatter![i * Mean.Length + i] / Rows)];
+        init;
+    }
+
     /// <summary>From one run's means and second moments.</summary>
     public static ChannelSums Of(double[] mean, double[] scatter, long rows)
     {

@@ -104,6 +104,12 @@ sealed record Protocol(WeightSource Weights, NormStatistics Statistics, InputLaw
     /// <summary>Which batch of inputs and targets: 0 for the first, 1 for a second one, and so on.</summary>
     public int Draw { get; init; }
 
+    /// <summary>The factor that float inputs are multiplied by, states and masks not.</summary>
+    public double InputScale { get; init; } = 1;
+
+    /// <summary>Whether every second sample is the one before it with a hundredth of its size of noise added, where float inputs count samples on the first axis.</summary>
+    public bool Neighbours { get; init; }
+
     /// <summary>Whether values may leave the range of float32; a run that did is made again in float64 on Torch.</summary>
     public bool Wide { get; init; }
 

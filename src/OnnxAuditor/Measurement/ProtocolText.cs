@@ -7,7 +7,7 @@ static class ProtocolText
 {
     /// <summary>All conditions, for the report.</summary>
     public static string Of(Protocol p) => string.Create(CultureInfo.InvariantCulture,
-        $"{Weights(p)}, {Statistics(p)}, {Input(p)}, {(p.Draw > 0 ? "another batch of" : "batch")} {p.Batch}, seed {p.Seed}, {(p.NeedsLoss ? "forward and backward" : "forward")}");
+        $"{Weights(p)}, {Statistics(p)}, {Input(p)}{Changes(p)}, {(p.Draw > 0 ? "another batch of" : "batch")} {p.Batch}, seed {p.Seed}, {(p.NeedsLoss ? "forward and backward" : "forward")}");
 
     /// <summary>In how many parts the batch went through, and what that means for batch statistics; empty for one.</summary>
     public static string Parts(Protocol p, long parts) => parts <= 1 ? "" : string.Create(CultureInfo.InvariantCulture,
@@ -42,6 +42,9 @@ static class ProtocolText
         InputLaw.CirclePoint => "a point of the unit circle",
         _ => "inputs of ones",
     };
+
+    static string Changes(Protocol p) =>
+        (p.InputScale == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $" times {p.InputScale:0.####}")) + (p.Neighbours ? " with every second sample near the one before it" : "");
 
     /// <summary>An initialisation law as <c>--init</c> names it.</summary>
     public static string InitName(Initialization init) => init switch

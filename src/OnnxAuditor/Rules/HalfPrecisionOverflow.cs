@@ -43,7 +43,8 @@ static class HalfPrecisionOverflow
         }
     }
 
-    static bool IsHalf(RuleContext context)
+    /// <summary>Whether at least half of the weight elements are stored in float16.</summary>
+    internal static bool IsHalf(RuleContext context)
     {
         var weights = context.View.Constants.Where(c => c.Type.IsFloat && WeightSlots.Reached(context.View, c.Value) is not null).ToList();
         var half = weights.Where(c => c.Type == ElementType.Float16).Sum(c => c.Count);

@@ -43,7 +43,7 @@ static class InsensitiveOutput
     }
 
     /// <summary>The change from sample to sample relative to the size; null where the output is zero or not finite.</summary>
-    static double? Relative(TensorData data)
+    internal static double? Relative(TensorData data)
     {
         var values = data.Float32Span;
         var samples = (int)data.Dims[0];

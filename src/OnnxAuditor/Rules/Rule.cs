@@ -14,6 +14,8 @@ enum RuleCost
     Forward,
     /// <summary>A forward and backward pass on the shipped weights.</summary>
     Backward,
+    /// <summary>Further passes on the shipped weights; the profile "full" has them.</summary>
+    Thorough,
     /// <summary>Both passes on both engines, on request.</summary>
     CrossCheck,
     /// <summary>Second derivatives of the loss and gradients by the input, on Torch; the profile "full" has them.</summary>

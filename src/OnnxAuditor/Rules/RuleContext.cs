@@ -32,6 +32,15 @@ sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasur
     /// <summary>Second derivatives and gradients by the input; null where they were not asked for.</summary>
     public CurvatureMeasurement? Curvature { get; init; }
 
+    /// <summary>Further passes on the shipped weights; null where they were not asked for.</summary>
+    public ThoroughMeasurement? Thorough { get; init; }
+
+    /// <summary>What the device gave beside what the processor gives; null where the device is the processor.</summary>
+    public DeviceComparison? Device { get; init; }
+
+    /// <summary>Whether the targets of the loss are the user's.</summary>
+    public bool OwnTargets { get; init; }
+
     /// <summary>The place of what concerns the loss as a whole: the first output.</summary>
     public string LossPlace => Model.Graph.Outputs.Count > 0 ? Model.Graph.Outputs[0].Name : "loss";
 

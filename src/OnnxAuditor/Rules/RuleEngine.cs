@@ -106,6 +106,9 @@ static class RuleEngine
         var spectral = rules.Where(r => r.Cost == RuleCost.Spectral).Select(r => r.Id).ToList();
         if (spectral.Count > 0 && context.Spectra.LeftOut is { Count: > 0 } leftOut)
             yield return $"{string.Join(", ", spectral)}: not measured for {Phrase.List(leftOut)}, whose decomposition would take too long.";
+        var thorough = rules.Where(r => r.Cost == RuleCost.Thorough).Select(r => r.Id).ToList();
+        if (context.Run is not null && context.Thorough is null && thorough.Count > 0) yield return $"{string.Join(", ", thorough)}: not measured, --profile full has their passes.";
+        if (context.Device is { Failure: { } failure } compared && rules.Any(r => r == DeviceMismatch.Rule)) yield return $"{DeviceMismatch.Rule.Id}: not measured, {compared.Device} and the processor could not be compared: {failure}.";
         if (context.Canonical is null) yield return "Rules that need the canonical model looked at the model as read, or said nothing.";
     }
 }

@@ -31,7 +31,7 @@ public class DependencyTests
         ["OnnxAuditor.Measurement.Instruments"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.AuditOptions"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],
         ["OnnxAuditor.Proxies"] = [Library, "OnnxAuditor.Measurement.Instruments", "OnnxAuditor.UsageException", "OnnxAuditor.AuditOptions", "OnnxAuditor.Numerics", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],
-        ["OnnxAuditor.Rules"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.AuditOptions", "OnnxAuditor.Numerics", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],
+        ["OnnxAuditor.Rules"] = [Library, "OnnxAuditor.Measurement.Instruments", "OnnxAuditor.UsageException", "OnnxAuditor.AuditOptions", "OnnxAuditor.Numerics", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],
         ["OnnxAuditor.Policy"] = ["OnnxAuditor.UsageException", "OnnxAuditor.Reports", "OnnxAuditor.Rules", "OnnxAuditor.Proxies"],
         ["OnnxAuditor.Reporting"] = ["OnnxAuditor.Reports"],
         ["OnnxAuditor.Comparison"] = ["OnnxAuditor.Reports"],

@@ -9,7 +9,7 @@ public class CommittedModelTests
     [Theory]
     [InlineData("conditional_encoder", "TRN006 TRN026")]
     [InlineData("dead_relu_mlp", "ACT001! TRN026 WGT015")]
-    [InlineData("deep_sigmoid_mlp", "ACT014 GRD001! TRN026 WGT009")]
+    [InlineData("deep_sigmoid_mlp", "ACT005 GRD001! TRN026 WGT009")]
     [InlineData("detached_branch", "TRN012! TRN026")]
     [InlineData("exploding_mlp", "ACT003 TRN026 WGT009")]
     [InlineData("external_mlp", "TRN026")]

@@ -1,6 +1,7 @@
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
+using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Rules;
 using Attribute = GraphRewriter.Ir.Attribute;
@@ -117,6 +118,27 @@ sealed class Net
         var protocol = new Protocol(WeightSource.Shipped, NormStatistics.Frozen, InputLaw.Auto, 16, 0, Probes.ActivationMoments);
         var run = new ModelMeasurement(protocol, made.Layers, made.Parameters, [], 1, new LossText("mean squared error", "y"), new BackwardCoverage(1, []), made.NonFinite, made.NonFiniteGradient, null);
         return context with { Shipped = run };
+    }
+
+    /// <summary>As <see cref="Context"/>, with the run that an audit makes for its rules, and the further passes of a thorough one.</summary>
+    /// <param name="thorough">Whether the further passes are made.</param>
+    /// <param name="data">The contents of the input x; null for synthetic ones.</param>
+    /// <param name="labels">The targets; null for drawn ones.</param>
+    public RuleContext Run(bool thorough = false, TensorData? data = null, TensorData? labels = null)
+    {
+        var options = new AuditOptions { Labels = labels, Data = data is null ? new Dictionary<string, TensorData>(StringComparer.Ordinal) : new Dictionary<string, TensorData>(StringComparer.Ordinal) { ["x"] = data }, Threads = 1 };
+        var canonical = Canonicalizer.Run(Model, Audit.CanonicalOptions(options));
+        var settings = new MeasureSettings(new OrtSettings("cpu", 1), options.Data, "test data", labels, null, null);
+        using var measure = new Measure(canonical, batch => Canonicalizer.Run(Model, Audit.CanonicalOptions(options) with { Batch = batch }), settings);
+        var protocol = Audit.RuleProtocol(options);
+        var run = measure.Run(protocol, CancellationToken.None);
+        if (run.Failure is not null) throw new InvalidOperationException(run.Failure);
+        return new RuleContext(new ModelFile(Model, "net.onnx", "", 0, [], new ExternalData(null)), canonical, run)
+        {
+            SyntheticInputs = data is null,
+            OwnTargets = labels is not null,
+            Thorough = thorough ? MeasureThorough.Run(measure, protocol, run, CancellationToken.None) : null,
+        };
     }
 
     /// <summary>Trained-looking numbers: Gaussian with a heavier positive side, which no initialisation law has.</summary>

@@ -123,6 +123,7 @@ static class RuleCases
         new("GRD002", Severity.Warning, () => Gradients((_, depth) => Math.Pow(10, -0.7 * depth)), () => Gradients((_, depth) => Math.Pow(10, -0.2 * depth))),
         new("GRD002", Severity.Error, () => Gradients((_, depth) => Math.Pow(10, -1.2 * depth)), () => Gradients((_, _) => 0.01)),
         new("GRD003", Severity.Error, () => Gradients((_, _) => double.NaN), () => Gradients((_, _) => 0.01)),
+        .. SignalCases.All,
     ];
 
     /// <summary>A trained-looking classifier of two layers for batches of any size, ending in logits.</summary>
@@ -181,7 +182,7 @@ static class RuleCases
         return net.Output(x);
     }
 
-    static float[] Uniform(string name, int count, double bound)
+    public static float[] Uniform(string name, int count, double bound)
     {
         var seed = name.Aggregate(17, (h, c) => unchecked(h * 31 + c));
 #pragma warning disable CA5394 // Test data, not secrets.
