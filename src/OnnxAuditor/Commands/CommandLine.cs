@@ -66,6 +66,7 @@ static class CommandLine
             ListCommand.Create(terminal),
             ConfigCommand.Create(terminal),
             DoctorCommand.Create(terminal),
+            CompletionCommand.Create(terminal),
         };
         foreach (var help in root.Options.OfType<HelpOption>()) help.Action = new HelpAction { MaxWidth = HelpWidth };
         return root;
