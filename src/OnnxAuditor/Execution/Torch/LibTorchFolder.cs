@@ -22,6 +22,9 @@ static class LibTorchFolder
         AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) => libraries.GetValueOrDefault(name);
     }
 
+    /// <summary>Whether a folder has libtorch's main library.</summary>
+    public static bool HasLibrary(string folder) => File.Exists(System.IO.Path.Combine(folder, FileOf("torch_cpu")));
+
     /// <summary>The name of a library's file on this system.</summary>
     public static string FileOf(string library) => OperatingSystem.IsWindows() ? $"{library}.dll" : OperatingSystem.IsMacOS() ? $"lib{library}.dylib" : $"lib{library}.so";
 }

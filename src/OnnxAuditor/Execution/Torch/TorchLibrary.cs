@@ -71,7 +71,11 @@ static partial class TorchLibrary
     {
         try
         {
-            if (LibTorchFolder.Path is { } folder) LibTorchFolder.Load(folder);
+            if (LibTorchFolder.Path is { } folder)
+            {
+                if (!LibTorchFolder.HasLibrary(folder)) return $"{LibTorchFolder.Variable} names a folder that has no {LibTorchFolder.FileOf("torch_cpu")}: it must be that of libtorch {LibTorchVersion}.";
+                LibTorchFolder.Load(folder);
+            }
             foreach (var library in (string[])["torch_cpu", "LibTorchSharp"]) NativeLibrary.Load(library, typeof(torch).Assembly, searchPath: null);
             Quieten();
             return OneDnn.IsRight() || (OneDnn.Disable() && OneDnn.IsRight()) ? null : "libtorch computes convolutions wrongly on this processor: set ONEDNN_MAX_CPU_ISA=SSE41 and run again.";
