@@ -11,6 +11,7 @@ sealed class ParameterFinder
     readonly Dictionary<Value, List<Node>> consumers;
     readonly Dictionary<Value, List<ParameterUse>> found = [];
     readonly List<Value> order = [];
+    readonly Dictionary<Value, bool> ofConstants = [];
     /// <summary>Values computed with a trainable parameter, or by looking up a table.</summary>
     readonly HashSet<Value> learned = [];
     /// <summary>Values computed with a front-end table that is followed by a magnitude.</summary>
@@ -81,7 +82,15 @@ sealed class ParameterFinder
     }
 
     /// <summary>The initializers that a weight is made of, or computed from.</summary>
-    static IReadOnlyList<Value> WeightRoots(Value value) => ParameterSlots.Roots(value) is { Count: > 0 } roots ? roots : ParameterSlots.Factors(value);
+    IReadOnlyList<Value> WeightRoots(Value value) => ParameterSlots.Roots(value) is { Count: > 0 } roots ? roots : IsOfConstants(value) ? ParameterSlots.Factors(value) : [];
+
+    /// <summary>Whether a value is computed from initializers alone. What is found is kept: to ask anew at each node would walk the whole graph in front of it.</summary>
+    bool IsOfConstants(Value value)
+    {
+        if (ofConstants.TryGetValue(value, out var known)) return known;
+        ofConstants[value] = true;
+        return ofConstants[value] = value.Data is not null || (value.Producer is { } producer && !producer.Subgraphs.Any() && producer.Inputs.All(i => i is null || IsOfConstants(i)));
+    }
 
     void InspectSlot(Node node, int input, ParameterRole role)
     {

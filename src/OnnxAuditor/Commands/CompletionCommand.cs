@@ -61,7 +61,7 @@ static class CompletionCommand
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
     {
-        var shell = new Argument<string>("SHELL") { Description = $"The shell: {string.Join(", ", Scripts.Keys)}" };
+        var shell = new Argument<string>("SHELL") { Description = $"The shell: {string.Join(", ", Scripts.Keys)}", HelpName = "SHELL" };
         shell.CompletionSources.Add(_ => Scripts.Keys.Select(k => new CompletionItem(k)));
         var command = new Command("completion", "Writes a script that makes a shell complete commands, options and their values; its first lines say how to use it.") { shell };
         command.SetAction(result =>

@@ -74,6 +74,19 @@ public sealed class ExitCodeTests : IDisposable
         Assert.Single(error.Split('\n'), l => l.StartsWith(Terminal.Prefix, StringComparison.Ordinal));
     }
 
+    /// <summary>The first process that another starts; waits for it.</summary>
+    static string FirstChild(Process parent)
+    {
+        while (!parent.HasExited)
+        {
+            // A thread may end between the listing and the reading.
+            foreach (var task in Directory.GetDirectories($"/proc/{parent.Id}/task"))
+                if (File.Exists($"{task}/children") && File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var first, ..]) return first;
+            Thread.Sleep(5);
+        }
+        throw new InvalidOperationException($"The process ended before it started another: {parent.StandardError.ReadToEnd()}");
+    }
+
     [Fact]
     public void A_budget_that_is_spent_is_5()
     {
