@@ -34,7 +34,7 @@ static class CheckVerb
                 parsed.InvocationConfiguration.Error.WriteLine("Build the program first: dotnet build -c Release src/OnnxAuditor");
                 return 1;
             }
-            var file = Networks.Find(parsed.GetValue(models)!, ["real/ppocr_rec.onnx"], parsed.InvocationConfiguration.Error).First();
+            var file = Networks.Find(parsed.GetValue(models)!, ["real/ppocr_rec.onnx"], parsed.InvocationConfiguration.Error)[0];
             var alternatives = Alternatives.Select(a => (a.Name, Program: program, a.Settings)).ToList();
             if (parsed.GetValue(other) is { } folder) alternatives.Insert(1, ("compiled ahead of time (PublishReadyToRun)", Path.Combine(folder, "onnx-auditor.dll"), []));
             Page(file, program, alternatives, parsed.GetValue(rounds)).Write(parsed.InvocationConfiguration.Output, parsed.GetValue(page) ? "check.md" : null);
