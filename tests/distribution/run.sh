@@ -140,9 +140,12 @@ YAML
   expect 1 'error WGT001' 'a broken model fails in it' env PATH="$path" pre-commit run --all-files
 }
 
-pack
-install
-content
-completion
-hooks
-exit $failed
+# In braces, so that all of it is read before any of it runs.
+{
+  pack
+  install
+  content
+  completion
+  hooks
+  exit $failed
+}
