@@ -6,6 +6,7 @@ return new RootCommand("Measures what the program costs. Every figure is relativ
 {
     InstrumentationVerb.Create(),
     AuditCostVerb.Create(),
+    CheckVerb.Create(),
     OperatorsVerb.Create(),
     ProfileVerb.Create(),
     PerSampleVerb.Create(),

@@ -71,6 +71,17 @@ public static class LibraryVersions
         return relaxed;
     }
 
+    /// <summary>The library as it loads with as many versions of libstdc++ as can be: every version of which no symbol is used may be missing.</summary>
+    /// <param name="library">The bytes of a 64-bit library; they are not changed.</param>
+    /// <exception cref="InvalidDataException">The library is not laid out as expected.</exception>
+    public static byte[] RelaxUnused(byte[] library)
+    {
+        var relaxed = (byte[])library.Clone();
+        foreach (var need in NeededBy(library).Where(n => n.Library == StandardLibrary && !n.IsWeak && !UsedSymbols(library, n.Number).Any()))
+            relaxed[need.FlagsAt] |= (byte)Weak;
+        return relaxed;
+    }
+
     /// <summary>Whether a library has a version: its name is then in the table of names, between two zeros.</summary>
     public static bool Has(byte[] library, string version)
     {
@@ -152,6 +163,9 @@ public sealed class FixLibTorchSharp : Microsoft.Build.Utilities.Task
     [Microsoft.Build.Framework.Required]
     public string Fixed { get; set; } = "";
 
+    /// <summary>Whether the library is to load on other systems as well: in the package of the tool.</summary>
+    public bool ForOtherSystems { get; set; }
+
     /// <inheritdoc />
     public override bool Execute()
     {
@@ -159,7 +173,8 @@ public sealed class FixLibTorchSharp : Microsoft.Build.Utilities.Task
         var unfinished = $"{Fixed}.{Guid.NewGuid():N}";
         try
         {
-            var library = LibraryVersions.Relax(File.ReadAllBytes(Shipped), File.ReadAllBytes(StandardLibrary()));
+            var shipped = File.ReadAllBytes(Shipped);
+            var library = ForOtherSystems ? LibraryVersions.RelaxUnused(shipped) : LibraryVersions.Relax(shipped, File.ReadAllBytes(StandardLibrary()));
             Directory.CreateDirectory(Path.GetDirectoryName(Fixed)!);
             File.WriteAllBytes(unfinished, library);
             File.Delete(Fixed);

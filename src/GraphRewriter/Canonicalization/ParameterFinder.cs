@@ -11,6 +11,7 @@ sealed class ParameterFinder
     readonly Dictionary<Value, List<Node>> consumers;
     readonly Dictionary<Value, List<ParameterUse>> found = [];
     readonly List<Value> order = [];
+    readonly Dictionary<Value, bool> ofConstants = [];
     /// <summary>Values computed with a trainable parameter, or by looking up a table.</summary>
     readonly HashSet<Value> learned = [];
     /// <summary>Values computed with a front-end table that is followed by a magnitude.</summary>
@@ -81,7 +82,15 @@ sealed class ParameterFinder
     }
 
     /// <summary>The initializers that a weight is made of, or computed from.</summary>
-    static IReadOnlyList<Value> WeightRoots(Value value) => ParameterSlots.Roots(value) is { Count: > 0 } roots ? roots : ParameterSlots.Factors(value);
+    IReadOnlyList<Value> WeightRoots(Value value) => ParameterSlots.Roots(value) is { Count: > 0 } roots ? roots : IsOfConstants(value) ? ParameterSlots.Factors(value) : [];
+
+    /// <summary>Whether a value is computed from initializers alone. What is found is kept: to ask anew at each node would walk the whole graph in front of it.</summary>
+    bool IsOfConstants(Value value)
+    {
+        if (ofConstants.TryGetValue(value, out var known)) return known;
+        ofConstants[value] = true;
+        return ofConstants[value] = value.Data is not null || (value.Producer is { } producer && !producer.Subgraphs.Any() && producer.Inputs.All(i => i is null || IsOfConstants(i)));
+    }
 
     void InspectSlot(Node node, int input, ParameterRole role)
     {
@@ -160,7 +169,7 @@ sealed class ParameterFinder
     bool IsFrontEnd(Node node, int input)
     {
         if (node.Inputs[input == 0 ? 1 : 0] is not { } data || learned.Contains(data)) return false;
-        if (spectral.Contains(data)) return ParameterSlots.Roots(node.Inputs[input]!).All(r => r.Data is { Unavailable: null } d && Array.TrueForAll(d.ToFloats(), v => v >= 0));
+        if (spectral.Contains(data)) return ParameterSlots.Roots(node.Inputs[input]!).All(r => r.Data is { Unavailable: null } d && !AnyBelowZero(d));
         return (node.Input(2) is null && FeedsOnlyMagnitudes(node.Output, 0)) || IsRounded(node.Output, 0);
     }
 
@@ -201,22 +210,47 @@ sealed class ParameterFinder
         }
     }
 
-    static bool IsFilledWith(Value value, float number) => value.Data is { Unavailable: null } d && Array.TrueForAll(d.ToFloats(), v => v == number);
+    /// <summary>The numbers of a tensor; of float32 without a copy, as most tensors are told by their first ones.</summary>
+    static ReadOnlySpan<float> Numbers(TensorData data) => data.Type == ElementType.Float32 ? data.Float32Span : data.ToFloats();
+
+    static bool AnyBelowZero(TensorData data)
+    {
+        foreach (var v in Numbers(data)) if (!(v >= 0)) return true;
+        return false;
+    }
+
+    static bool IsFilledWith(Value value, float number)
+    {
+        if (value.Data is not { Unavailable: null } data) return false;
+        foreach (var v in Numbers(data)) if (v != number) return false;
+        return true;
+    }
 
     /// <summary>Zeros and large negative numbers, both there: what is added to scores before a Softmax.</summary>
     static bool IsAdditiveMask(Value value)
     {
         if (value.Data is not { Unavailable: null } data) return false;
-        var numbers = data.ToFloats();
-        return Array.TrueForAll(numbers, v => v is 0 or <= -1e4f) && Array.Exists(numbers, v => v < 0);
+        var any = false;
+        foreach (var v in Numbers(data))
+        {
+            if (v is not (0 or <= -1e4f)) return false;
+            any |= v < 0;
+        }
+        return any;
     }
 
     /// <summary>Zeros and ones, both there.</summary>
     static bool IsMultiplicativeMask(Value value)
     {
         if (value.Data is not { Unavailable: null } data) return false;
-        var numbers = data.ToFloats();
-        return Array.TrueForAll(numbers, v => v is 0 or 1) && Array.Exists(numbers, v => v == 0) && Array.Exists(numbers, v => v == 1);
+        var (zero, one) = (false, false);
+        foreach (var v in Numbers(data))
+        {
+            if (v is not (0 or 1)) return false;
+            zero |= v == 0;
+            one |= v == 1;
+        }
+        return zero && one;
     }
 
     /// <summary>A position table of sines and cosines: in each row the squares of the pairs (neighbours, or one half and the other) add up to one.</summary>
@@ -225,10 +259,10 @@ sealed class ParameterFinder
         if (value.Data is not { Unavailable: null } data || data.Dims.Count < 2) return false;
         var width = (int)data.Dims[^1];
         if (width < 4 || width % 2 != 0) return false;
-        var x = data.ToFloats();
-        return x.Length / width > 1 && (Pairs(2, 1) || Pairs(1, width / 2));
+        var x = Numbers(data);
+        return x.Length / width > 1 && (Pairs(x, 2, 1) || Pairs(x, 1, width / 2));
 
-        bool Pairs(int step, int distance)
+        bool Pairs(ReadOnlySpan<float> x, int step, int distance)
         {
             for (var row = 0; row + width <= x.Length; row += width)
                 for (var i = 0; i < width / 2; i++)

@@ -40,9 +40,9 @@ sealed class AuditOptionSet(int defaultSeeds = 1)
 
     readonly Option<string> device = new("--device") { Description = "Where to run: auto (the fastest there is), cpu, cuda, cuda:1 or any provider that ONNX Runtime offers", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
     readonly Option<string> engine = OptionValues.Choice("--engine", "What runs the model", "auto", ["auto", "ort", "torch"]);
-    readonly Option<string?> proxies = OptionValues.Of<string>("--proxies", "LIST", "Proxies to compute: ids set apart by commas, 'all' or 'none' [default: those of the profile]", CheckedProxies);
-    readonly Option<List<string>> select = OptionValues.List("--select", "RULE", "Rules to run, by id or the beginning of one (TRN, GRD00); may be repeated [default: all of the profile]", RulePrefix);
-    readonly Option<List<string>> ignore = OptionValues.List("--ignore", "RULE", "Rules not to run, by id or the beginning of one; may be repeated", RulePrefix);
+    readonly Option<string?> proxies = OptionValues.Of<string>("--proxies", "LIST", "Proxies to compute: ids set apart by commas, 'all' or 'none' [default: those of the profile]", CheckedProxies).Completed(() => ["all", "none", .. ProxyRegistry.All.Select(p => p.Id)]);
+    readonly Option<List<string>> select = OptionValues.List("--select", "RULE", "Rules to run, by id or the beginning of one (TRN, GRD00); may be repeated [default: all of the profile]", RulePrefix).Completed(RuleIds);
+    readonly Option<List<string>> ignore = OptionValues.List("--ignore", "RULE", "Rules not to run, by id or the beginning of one; may be repeated", RulePrefix).Completed(RuleIds);
     readonly Option<string> profile = OptionValues.Choice("--profile", "How thorough to be", "standard", Profiles.Keys);
     readonly Option<string> weights = OptionValues.Choice("--weights", "Which weights to measure (both: rules on the shipped ones, proxies on re-initialised ones)", "both", WeightChoices.Keys);
     readonly Option<string> init = OptionValues.Choice("--init", "Law of re-initialised weights", "pytorch", Laws.Keys);
@@ -138,6 +138,8 @@ sealed class AuditOptionSet(int defaultSeeds = 1)
         return words.Length == 2 && double.TryParse(words[0], NumberStyles.Float, CultureInfo.InvariantCulture, out var mu) && double.TryParse(words[1], NumberStyles.Float, CultureInfo.InvariantCulture, out var sigma)
             && double.IsFinite(mu) && sigma > 0 && double.IsFinite(sigma) ? (mu, sigma) : throw new UsageException($"'{text}' is no mean and width; 40,40 would be.");
     }
+
+    static IEnumerable<string> RuleIds() => RuleRegistry.All.Select(r => r.Id);
 
     static string RulePrefix(string text) => RuleRegistry.All.Any(r => r.Id.StartsWith(text, StringComparison.OrdinalIgnoreCase))
         ? text.ToUpperInvariant()

@@ -30,7 +30,7 @@ static class DoctorCommand
         yield return ("ONNX Runtime", $"{OrtDevice.RuntimeVersion} (package {OrtDevice.Package})");
         yield return ("providers", string.Join(", ", OrtDevice.AvailableProviders));
         if (!OrtDevice.AvailableProviders.Contains("CUDAExecutionProvider", StringComparer.Ordinal))
-            yield return ("missing: cuda", "build with -p:OrtFlavor=Gpu, which takes the package Microsoft.ML.OnnxRuntime.Gpu, on a machine with CUDA and cuDNN");
+            yield return ("missing: cuda", "build from source with -p:OrtFlavor=Gpu, which takes the package Microsoft.ML.OnnxRuntime.Gpu, on a machine with CUDA and cuDNN");
         yield return ("TorchSharp", TorchLibrary.Version);
         if (TorchLibrary.Unavailable is { } reason) yield return ("missing: libtorch", reason);
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using OnnxAuditor.Proxies;
 using OnnxAuditor.Rules;
 
@@ -10,7 +11,8 @@ static class ExplainCommand
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
     {
-        var id = new Argument<string>("ID") { Description = "A rule (TRN012) or a proxy (intrain)" };
+        var id = new Argument<string>("ID") { Description = "A rule (TRN012) or a proxy (intrain)", HelpName = "ID" };
+        id.CompletionSources.Add(_ => [.. RuleRegistry.All.Select(r => new CompletionItem(r.Id)), .. ProxyRegistry.All.Select(p => new CompletionItem(p.Id))]);
         var command = new Command("explain", "Tells what a rule finds or a proxy measures, why it matters and how it is computed.") { id };
         command.SetAction(result =>
         {

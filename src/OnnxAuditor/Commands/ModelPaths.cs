@@ -46,7 +46,7 @@ static class ModelPaths
         return result;
     }
 
-/// <summary>Writes standard input to a file for as long as something is made of it.</summary>
+    /// <summary>Writes standard input to a file for as long as something is made of it.</summary>
     public static ModelReport FromStandardInput(Terminal terminal, ModelPath path, Func<string, ModelReport> audit)
     {
         var folder = Directory.CreateTempSubdirectory("onnx-auditor-");

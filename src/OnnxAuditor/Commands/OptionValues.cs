@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using GraphRewriter.Ir;
@@ -16,6 +17,19 @@ static class OptionValues
         {
             var written = result.Tokens.Count > 0 ? result.Tokens[0].Value : initial;
             if (!values.Contains(written, StringComparer.Ordinal)) result.AddError($"'{written}' is no value of {name}{Nearest.Suggestion(written, values)} Allowed: {string.Join(", ", values)}.");
+        });
+        return option.Completed(() => values);
+    }
+
+    /// <summary>Lets shells complete the option's value, or the last of several that commas set apart.</summary>
+    /// <param name="option">The option.</param>
+    /// <param name="values">The values there are.</param>
+    public static T Completed<T>(this T option, Func<IEnumerable<string>> values) where T : Option
+    {
+        option.CompletionSources.Add(context =>
+        {
+            var begun = context.WordToComplete.LastIndexOf(',') + 1;
+            return values().Where(v => v.StartsWith(context.WordToComplete[begun..], StringComparison.OrdinalIgnoreCase)).Select(v => new CompletionItem(context.WordToComplete[..begun] + v));
         });
         return option;
     }

@@ -7,7 +7,7 @@ namespace OnnxAuditor.Commands;
 sealed class OutputOptionSet(string format)
 {
     readonly Option<List<string>> output = Output();
-    readonly Option<string?> formatName = OptionValues.Of<string>("--format", "FORMAT", $"Format of standard output, and of files whose extension names none: {string.Join(", ", ReportFormat.All.Select(f => f.Name))} [default: {format}]", FormatName);
+    readonly Option<string?> formatName = OptionValues.Of<string>("--format", "FORMAT", $"Format of standard output, and of files whose extension names none: {string.Join(", ", ReportFormat.All.Select(f => f.Name))} [default: {format}]", FormatName).Completed(() => ReportFormat.All.Select(f => f.Name));
     readonly Option<bool> quiet = new("--quiet", "-q") { Description = "Write nothing but the report and errors" };
     readonly Option<bool> noColor = new("--no-color") { Description = "Use no colours on the terminal; NO_COLOR in the environment does the same" };
 

@@ -52,16 +52,17 @@ static class IdenticalUnits
 
     static int Repeated(Weight weight, double[] norms)
     {
-        var inner = 1L;
-        for (var i = weight.UnitAxis!.Value + 1; i < weight.Data.Dims.Count; i++) inner *= weight.Data.Dims[i];
+        var run = weight.Run(weight.UnitAxis!.Value);
         // FNV-1a in 64 bits: the same on every machine, and without collisions among the units of any layer.
         var hashes = new ulong[norms.Length];
         Array.Fill(hashes, 14695981039346656037);
         var values = weight.Floats;
-        for (var i = 0; i < values.Length; i++)
+        for (var (at, unit) = (0, 0); at < values.Length; at += run, unit = unit + 1 < norms.Length ? unit + 1 : 0)
         {
-            var unit = (int)(i / inner % norms.Length);
-            if (norms[unit] > 0) hashes[unit] = unchecked((hashes[unit] ^ (uint)(int)Math.Round(values[i] / norms[unit] * 1e5)) * 1099511628211);
+            var (norm, hash) = (norms[unit], hashes[unit]);
+            if (!(norm > 0)) continue;
+            foreach (var v in values.Slice(at, run)) hash = unchecked((hash ^ (uint)(int)Math.Round(v / norm * 1e5)) * 1099511628211);
+            hashes[unit] = hash;
         }
         var seen = new HashSet<ulong>();
         return Enumerable.Range(0, norms.Length).Count(u => norms[u] > 0 && !seen.Add(hashes[u]));

@@ -37,20 +37,34 @@ sealed record Weight(string Name, TensorData Data, ParameterRole Role, bool Trai
     /// <summary>The number of inputs that one output unit sums over; null where the layout does not show it.</summary>
     public long? FanIn => UnitAxis is { } axis && Data.Dims[axis] > 0 ? Data.Count / Data.Dims[axis] : null;
 
+    double[]? norms;
+
     float[] Widened => field ??= Data.ToFloats();
 
     /// <summary>The L2 norm of each output unit's weights; null where the layout does not show the units.</summary>
-    public double[]? UnitNorms()
+    public double[]? UnitNorms() => norms ??= UnitAxis is { } axis ? NormsAlong(axis) : null;
+
+    double[] NormsAlong(int axis)
     {
-        if (UnitAxis is not { } axis) return null;
-        var units = (int)Data.Dims[axis];
-        var inner = 1L;
-        for (var i = axis + 1; i < Data.Dims.Count; i++) inner *= Data.Dims[i];
-        var squares = new double[units];
+        var squares = new double[(int)Data.Dims[axis]];
+        var run = Run(axis);
         var values = Floats;
-        for (var i = 0; i < values.Length; i++) squares[(int)(i / inner % units)] += (double)values[i] * values[i];
-        for (var u = 0; u < units; u++) squares[u] = Math.Sqrt(squares[u]);
+        for (var (at, unit) = (0, 0); at < values.Length; at += run, unit = unit + 1 < squares.Length ? unit + 1 : 0)
+        {
+            var sum = squares[unit];
+            foreach (var v in values.Slice(at, run)) sum += (double)v * v;
+            squares[unit] = sum;
+        }
+        for (var u = 0; u < squares.Length; u++) squares[u] = Math.Sqrt(squares[u]);
         return squares;
+    }
+
+    /// <summary>How many numbers of one unit lie side by side, where units lie along the axis.</summary>
+    public int Run(int axis)
+    {
+        var run = 1L;
+        for (var i = axis + 1; i < Data.Dims.Count; i++) run *= Data.Dims[i];
+        return (int)run;
     }
 
     /// <summary>The parameters of the model whose contents can be read, in graph order.</summary>

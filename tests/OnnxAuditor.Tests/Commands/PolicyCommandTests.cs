@@ -1,5 +1,4 @@
 using System.Text.Json;
-using OnnxAuditor.Commands;
 using OnnxAuditor.Policy;
 using OnnxAuditor.Reporting;
 using Xunit;

@@ -58,11 +58,12 @@ static partial class TorchLibrary
     {
         if (!Platforms.Contains(platform, StringComparer.Ordinal)) return $"TorchSharp is not made for {platform}, only for {string.Join(", ", Platforms)}.";
         if (!isThere)
-            return $"libtorch is not part of this build: build with -p:Torch=true, which takes the package libtorch-cpu-{platform} {LibTorchVersion}.";
+            return $"libtorch is not part of this program: 'dotnet package download libtorch-cpu-{platform}@{LibTorchVersion} -o FOLDER' fetches it, and {LibTorchFolder.Variable}=FOLDER/libtorch-cpu-{platform}/{LibTorchVersion}/runtimes/{platform}/native in the environment adds it; a build from source has it.";
         // On Linux each line is a place that was tried; the first one that names more than an absent file says what is wrong.
         var lines = loader.Split('\n').Select(l => Folders().Replace(l.Trim(), "")).Where(l => l.Length > 0).ToList();
         var reason = lines.Find(l => l.Contains(".so", StringComparison.Ordinal) && !l.Contains("cannot open shared object file", StringComparison.Ordinal)) ?? lines[^1];
-        return $"libtorch is there but does not load ({reason.TrimEnd('.')}): remove the folder artifacts and build again on this system.";
+        var remedy = LibTorchFolder.Path is null ? "remove the folder artifacts and build again on this system" : $"{LibTorchFolder.Variable} must name a folder with libtorch {LibTorchVersion} for {platform}";
+        return $"libtorch is there but does not load ({reason.TrimEnd('.')}): {remedy}.";
     }
 
     /// <summary>Loads the two libraries, as TorchSharp would, makes them print errors alone, and tries what they compute.</summary>
@@ -70,6 +71,11 @@ static partial class TorchLibrary
     {
         try
         {
+            if (LibTorchFolder.Path is { } folder)
+            {
+                if (!LibTorchFolder.HasLibrary(folder)) return $"{LibTorchFolder.Variable} names a folder that has no {LibTorchFolder.FileOf("torch_cpu")}: it must be that of libtorch {LibTorchVersion}.";
+                LibTorchFolder.Load(folder);
+            }
             foreach (var library in (string[])["torch_cpu", "LibTorchSharp"]) NativeLibrary.Load(library, typeof(torch).Assembly, searchPath: null);
             Quieten();
             return OneDnn.IsRight() || (OneDnn.Disable() && OneDnn.IsRight()) ? null : "libtorch computes convolutions wrongly on this processor: set ONEDNN_MAX_CPU_ISA=SSE41 and run again.";
@@ -102,10 +108,11 @@ static partial class TorchLibrary
         return $"{system}-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
     }
 
-    /// <summary>Whether libtorch's file is in one of the folders that native libraries are looked for in.</summary>
+    /// <summary>Whether libtorch's file is in one of the folders that native libraries are looked for in, or the user says that it is.</summary>
     static bool IsThere()
     {
-        var file = OperatingSystem.IsWindows() ? "torch_cpu.dll" : OperatingSystem.IsMacOS() ? "libtorch_cpu.dylib" : "libtorch_cpu.so";
+        var file = LibTorchFolder.FileOf("torch_cpu");
+        if (LibTorchFolder.Path is not null) return true;
         var folders = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? AppContext.BaseDirectory;
         return Array.Exists(folders.Split(Path.PathSeparator), f => File.Exists(Path.Combine(f, file)));
     }

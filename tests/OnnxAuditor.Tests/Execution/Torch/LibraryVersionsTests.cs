@@ -39,6 +39,15 @@ public class LibraryVersionsTests
     public void Where_every_version_is_there_the_library_stays_as_it_is_shipped() => Assert.Same(Shipped, LibraryVersions.Relax(Shipped, SystemWith(_ => true)));
 
     [Fact]
+    public void For_other_systems_it_needs_no_version_of_which_nothing_is_used()
+    {
+        var relaxed = LibraryVersions.RelaxUnused(Shipped);
+        Assert.Empty(NewerThan(Newest, relaxed));
+        Assert.Equal(LibraryVersions.Relax(relaxed, SystemWith(v => v != Lacking)), relaxed);
+        Assert.Equal(relaxed, LibraryVersions.RelaxUnused(relaxed));
+    }
+
+    [Fact]
     public void A_version_of_which_a_symbol_is_used_may_not_be_missing()
     {
         var e = Assert.Throws<InvalidDataException>(() => LibraryVersions.Relax(Shipped, SystemWith(v => v != Newest)));

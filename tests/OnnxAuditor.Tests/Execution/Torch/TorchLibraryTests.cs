@@ -66,7 +66,7 @@ public class TorchLibraryTests
 
     [Fact]
     public void A_build_without_libtorch_says_how_to_add_it() => Assert.Equal(
-        $"libtorch is not part of this build: build with -p:Torch=true, which takes the package libtorch-cpu-win-x64 {TorchLibrary.LibTorchVersion}.",
+        $"libtorch is not part of this program: 'dotnet package download libtorch-cpu-win-x64@{TorchLibrary.LibTorchVersion} -o FOLDER' fetches it, and ONNX_AUDITOR_LIBTORCH=FOLDER/libtorch-cpu-win-x64/{TorchLibrary.LibTorchVersion}/runtimes/win-x64/native in the environment adds it; a build from source has it.",
         TorchLibrary.Explain("win-x64", isThere: false, "Unable to load DLL 'torch_cpu'"));
 
     [Fact]
