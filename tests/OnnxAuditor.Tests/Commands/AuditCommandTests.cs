@@ -78,7 +78,7 @@ public sealed class AuditCommandTests : IDisposable
         Assert.StartsWith("<!DOCTYPE html>", File.ReadAllText(files[1]), StringComparison.Ordinal);
         using var json = JsonDocument.Parse(File.ReadAllText(files[2]));
         Assert.Equal("1", json.RootElement.GetProperty("schemaVersion").GetString());
-        Assert.Equal(["r.activation-scale.svg", "r.dead-fraction.svg", "r.effective-rank.svg", "r.gradient-scale.svg"], Directory.EnumerateFiles(folder, "*.svg").Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["r.activation-scale.svg", "r.dead-fraction.svg", "r.effective-rank.svg", "r.gradient-scale.svg", "r.weight-spectra.svg"], Directory.EnumerateFiles(folder, "*.svg").Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Empty(Directory.EnumerateFiles(folder, "*.part"));
         Assert.All(Directory.EnumerateFiles(folder, "*.svg"), f => Assert.Contains($"]({Path.GetFileName(f)})", File.ReadAllText(files[0]), StringComparison.Ordinal));
     }

@@ -1,4 +1,3 @@
-using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Reports;
