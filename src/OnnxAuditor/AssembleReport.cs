@@ -28,9 +28,9 @@ static class AssembleReport
     {
         var (model, canonical, shipped) = (audited.File.Model, audited.Canonical, audited.Shipped);
         var coverage = CoverageOf(canonical, shipped);
-        var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough, CrossChecked = audited.CrossChecked, Curvature = audited.Curvature };
+        var context = new RuleContext(audited.File, canonical, shipped) { SyntheticInputs = audited.Options.Data.Count == 0, StraightThrough = audited.Options.StraightThrough, CrossChecked = audited.CrossChecked, Curvature = audited.Curvature, Trials = audited.Trials };
         var rules = RuleEngine.Run(context, RuleRegistry.Select(audited.Options.Select, audited.Options.Ignore));
-        var verdict = Verdicts.Of(rules.Findings, coverage, shipped);
+        var verdict = Verdicts.Of(rules.Findings, coverage, shipped, audited.Trials);
         return new ModelReport
         {
             Path = audited.Path,
@@ -53,6 +53,7 @@ static class AssembleReport
             Findings = rules.Findings,
             Tensors = Tensors(canonical, shipped),
             Layers = Layers(canonical, shipped),
+            Trials = audited.Trials,
             Notes = [.. audited.Notes, .. canonical?.Notes ?? [], .. Unsupported(canonical), .. Failures(shipped), .. rules.Notes],
         };
     }

@@ -99,6 +99,7 @@ static class DocPages
         RuleCost.Spectral => "a decomposition of the weights",
         RuleCost.Forward => "a forward pass",
         RuleCost.CrossCheck => "both engines (`--cross-check`)",
+        RuleCost.Trial => "a short training (`--trial`, `--profile full`)",
         RuleCost.Curvature => "second derivatives on Torch (`--profile full`)",
         _ => "a forward and a backward pass",
     };

@@ -2,6 +2,7 @@ using System.Globalization;
 using OnnxAuditor.Reports;
 using OxyPlot;
 using OxyPlot.Axes;
+using OxyPlot.Legends;
 using OxyPlot.Series;
 
 namespace OnnxAuditor.Reporting;
@@ -14,6 +15,9 @@ static class DepthCharts
     // One grey and one blue that stand out from white and from a dark page alike.
     static readonly OxyColor Ink = OxyColor.FromRgb(0x80, 0x80, 0x80), Grid = OxyColor.FromArgb(0x40, 0x80, 0x80, 0x80), Curve = OxyColor.FromRgb(0x3b, 0x82, 0xc4);
 
+    /// <summary>Further curves: colours that the blue and each other are told from, also without red or green.</summary>
+    static readonly OxyColor[] Further = [OxyColor.FromRgb(0xd9, 0x7b, 0x29), OxyColor.FromRgb(0x2f, 0x9e, 0x77), OxyColor.FromRgb(0xa8, 0x5c, 0xb8)];
+
     /// <summary>The name of a chart's file.</summary>
     /// <param name="prefix">The report's file name without extension.</param>
     /// <param name="model">The model's number in a report on several; null in a report on one.</param>
@@ -25,7 +29,7 @@ static class DepthCharts
     {
         var files = new List<(string, DepthChart)>();
         for (var i = 0; i < report.Models.Count; i++)
-            foreach (var chart in DepthChart.Of(report.Models[i]).Where(c => c.IsDrawn))
+            foreach (var chart in DepthChart.Of(report.Models[i]).Concat(TrialChart.Of(report.Models[i])).Where(c => c.IsDrawn))
                 files.Add((FileName(prefix, report.Models.Count == 1 ? null : i + 1, chart), chart));
         return files;
     }
@@ -35,7 +39,7 @@ static class DepthCharts
     {
         var plot = new PlotModel
         {
-            Title = $"{chart.Title} through depth ({chart.Unit})",
+            Title = $"{chart.Heading} ({chart.Unit})",
             TitleFontSize = 14,
             TitleFontWeight = 400,
             TextColor = Ink,
@@ -44,12 +48,11 @@ static class DepthCharts
             // Fixed, so that the charts of a report stand under one another.
             PlotMargins = new OxyThickness(64, 8, 16, 44),
         };
-        plot.Axes.Add(Styled(new LinearAxis { Position = AxisPosition.Bottom, MinimumMajorStep = 1, Minimum = 0.5, Maximum = chart.Points[^1].Index + 0.5, Title = "layer, in graph order" }));
+        plot.Axes.Add(Styled(new LinearAxis { Position = AxisPosition.Bottom, MinimumMajorStep = 1, Minimum = 0.5, Maximum = chart.Others.Select(o => o.Points[^1].Index).Append(chart.Points[^1].Index).Max() + 0.5, Title = chart.Axis }));
         plot.Axes.Add(Styled(ValueAxis(chart)));
-        var line = new LineSeries { Color = Curve, StrokeThickness = 1.5, MarkerType = MarkerType.Circle, MarkerSize = chart.Points.Count > 100 ? 1 : 2.5, MarkerFill = Curve };
-        // A zero has no place on a logarithmic axis; the curve is broken there.
-        foreach (var p in chart.Points) line.Points.Add(chart.Scale == ChartScale.Decades && p.Value <= 0 ? DataPoint.Undefined : new DataPoint(p.Index, p.Value));
-        plot.Series.Add(line);
+        plot.Series.Add(Line(chart, chart.Curve, chart.Points, Curve));
+        for (var i = 0; i < chart.Others.Count; i++) plot.Series.Add(Line(chart, chart.Others[i].Name, chart.Others[i].Points, Further[i % Further.Length]));
+        if (chart.Others.Count > 0) plot.Legends.Add(new Legend { LegendPosition = LegendPosition.RightTop, LegendFontSize = 11, LegendTextColor = Ink });
         var svg = new SvgExporter { Width = Width, Height = Height, UseVerticalTextAlignmentWorkaround = true, IsDocument = true }.ExportToString(plot).ReplaceLineEndings("\n");
         // The document type names an address that nobody needs; a view box lets a page scale the drawing; ids must be unique in a page that holds several charts.
         return svg[svg.IndexOf("<svg", StringComparison.Ordinal)..]
@@ -58,11 +61,20 @@ static class DepthCharts
             .Replace("#clipPath", $"#{chart.Slug}-clip", StringComparison.Ordinal);
     }
 
+    static LineSeries Line(DepthChart chart, string title, IReadOnlyList<DepthPoint> points, OxyColor colour)
+    {
+        var line = new LineSeries { Color = colour, StrokeThickness = 1.5, MarkerType = MarkerType.Circle, MarkerSize = points.Count > 100 ? 1 : 2.5, MarkerFill = colour };
+        if (title.Length > 0) line.Title = title;
+        // A zero has no place on a logarithmic axis; the curve is broken there.
+        foreach (var p in points) line.Points.Add(chart.Scale == ChartScale.Decades && p.Value <= 0 ? DataPoint.Undefined : new DataPoint(p.Index, p.Value));
+        return line;
+    }
+
     static Axis ValueAxis(DepthChart chart)
     {
         if (chart.Scale == ChartScale.Share) return new LinearAxis { Minimum = 0, Maximum = 1, MajorStep = 0.25, LabelFormatter = NumberFormat.Percent };
         if (chart.Scale == ChartScale.FromZero) return new LinearAxis { Minimum = 0, MaximumPadding = 0.05, LabelFormatter = NumberFormat.Value };
-        var positive = chart.Points.Select(p => p.Value).Where(v => v > 0).DefaultIfEmpty(1).ToList();
+        var positive = chart.AllValues.Where(v => v > 0).DefaultIfEmpty(1).ToList();
         // Whole decades, at least one: a curve that is flat should look flat.
         var (low, high) = (Math.Floor(Math.Log10(positive.Min())), Math.Floor(Math.Log10(positive.Max())) + 1);
         return new LogarithmicAxis { Minimum = Math.Pow(10, low), Maximum = Math.Pow(10, high), LabelFormatter = NumberFormat.Value };

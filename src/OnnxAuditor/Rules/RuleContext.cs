@@ -2,6 +2,7 @@ using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
 using OnnxAuditor.Measurement;
+using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;
 
@@ -28,6 +29,9 @@ sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasur
 
     /// <summary>Second derivatives and gradients by the input; null where they were not asked for.</summary>
     public CurvatureMeasurement? Curvature { get; init; }
+
+    /// <summary>Trial trainings, the shipped weights' first; empty where none were made.</summary>
+    public IReadOnlyList<TrialReport> Trials { get; init; } = [];
 
     /// <summary>The place of what concerns the loss as a whole: the first output.</summary>
     public string LossPlace => Model.Graph.Outputs.Count > 0 ? Model.Graph.Outputs[0].Name : "loss";

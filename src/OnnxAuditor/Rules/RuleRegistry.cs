@@ -71,6 +71,7 @@ static class RuleRegistry
         ShatteredGradient.Rule,
         LostIsometry.Rule,
         AmbiguousGradient.Rule,
+        TrialStalls.Rule,
         RewriteChangesOutputs.Rule,
         EnginesDisagree.Rule,
     ];
