@@ -61,7 +61,7 @@ sealed class AuditOptionSet
     readonly Option<bool> straightThrough = StraightThrough();
     readonly Option<bool> crossCheck = new("--cross-check") { Description = "Also compare values and gradients of ONNX Runtime with those of libtorch, and the outputs of the file with those of its rewritten form" };
     readonly Option<long?> trial = OptionValues.Of<long?>("--trial", "=STEPS", $"Also train for a few steps on one batch, from the shipped weights and from re-initialised ones; {Trial.DefaultSteps} steps without a number. The profile full does", text => OptionValues.Integer(2, 100_000)(text));
-    readonly Option<string> optimizer = OptionValues.Choice("--optimizer", "Optimizer of --trial", "momentum", [.. Optimizers.All.Select(o => o.Name)]);
+    readonly Option<string> optimizer = OptionValues.Choice("--optimizer", "Optimizer of --trial", "adam", [.. Optimizers.All.Select(o => o.Name)]);
     readonly Option<TimeSpan?> timeBudget = OptionValues.Of<TimeSpan?>("--time-budget", "TIME", "Time that one model may take, such as 60s [default: no limit]", text => OptionValues.Duration(text));
     readonly Option<long?> maxMemory = OptionValues.Of<long?>("--max-memory", "SIZE", "Memory that one model may need, such as 4GiB [default: no limit]", text => OptionValues.Bytes(text));
     readonly Option<long> threads = OptionValues.Of("--threads", "N", "Threads of a run; 0 for as many as there are physical cores", 0L, OptionValues.Integer(0, 1024));

@@ -27,6 +27,12 @@ sealed class TrialRun(CanonicalModel model, TrainGraph graph, TrialSettings sett
     /// <summary>The share of the loss without inputs that must be passed to count as learning from them.</summary>
     const double Learned = 0.95;
 
+    /// <summary>Trainings made, each at the next lower rate, until one learns the batch; more where none ends well.</summary>
+    const int Attempts = 3;
+
+    /// <summary>A training whose loss is so many times what it began with is given up.</summary>
+    const double GivenUp = 10;
+
     /// <summary>Every so many steps, updates are held against their parameters.</summary>
     const int LookEvery = 5;
 
@@ -60,12 +66,11 @@ sealed class TrialRun(CanonicalModel model, TrainGraph graph, TrialSettings sett
         var at = Enumerable.Range(0, stable.Count).MinBy(i => (stable[i].Loss, -i));
         var goal = Tenth * Math.Min(start, constant is > 0 and var reachable ? reachable : start);
         var attempt = Train(stepper, stable[at].Rate, goal, cancellation);
-        // What is good for ten steps may be too fast for a hundred, or too slow.
-        var other = attempt.EndsWell ? at + 1 : at - 1;
-        if (!attempt.IsLearned && other >= 0 && other < stable.Count)
+        // What is best for ten steps is often too fast for a hundred.
+        for (var i = 1; i < Attempts && at - i >= 0 && !attempt.IsLearned || !attempt.EndsWell && at - i >= 0; i++)
         {
-            var second = Train(stepper, stable[other].Rate, goal, cancellation);
-            if (second.EndsWell && (!attempt.EndsWell || second.Losses.Min() < attempt.Losses.Min())) attempt = second;
+            var lower = Train(stepper, stable[at - i].Rate, goal, cancellation);
+            if (!attempt.EndsWell || lower.EndsWell && lower.Losses.Min() < attempt.Losses.Min()) attempt = lower;
         }
         report = Judge(report, attempt, start, constant);
         var (noise, why) = NoiseScale.Of(settings, protocol, inputs, targets, start, cancellation);
@@ -97,7 +102,7 @@ sealed class TrialRun(CanonicalModel model, TrainGraph graph, TrialSettings sett
         for (var i = 0; i < settings.Steps; i++)
         {
             losses.Add(stepper.Step(rate, cancellation));
-            if (!double.IsFinite(losses[^1]) || losses[^1] <= goal) break;
+            if (!(losses[^1] < GivenUp * losses[0]) || losses[^1] <= goal) break;
             if (i % LookEvery != 0) continue;
             foreach (var (index, seen) in ratios)
                 if (Length(stepper.Before(index)) is > 0 and var length) seen.Add(TensorPrimitives.Distance(stepper.Now(index), stepper.Before(index)) / length);

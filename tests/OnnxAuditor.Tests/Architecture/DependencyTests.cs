@@ -30,7 +30,7 @@ public class DependencyTests
         ["OnnxAuditor.Execution.Torch"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Execution", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.Measurement"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement.Instruments", "OnnxAuditor.Execution", "OnnxAuditor.Execution.Ort", "OnnxAuditor.Execution.Torch", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.Measurement.Instruments"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement", "OnnxAuditor.Numerics"],
-        ["OnnxAuditor.Training"] = [Library, "OnnxAuditor.Reports", "OnnxAuditor.UsageException", "OnnxAuditor.Execution", "OnnxAuditor.Execution.Ort", "OnnxAuditor.Measurement", "OnnxAuditor.Measurement.Instruments", "OnnxAuditor.Numerics"],
+        ["OnnxAuditor.Training"] = [Library, "OnnxAuditor.Reports", "OnnxAuditor.UsageException", "OnnxAuditor.Execution", "OnnxAuditor.Execution.Ort", "OnnxAuditor.Measurement", "OnnxAuditor.Numerics"],
         ["OnnxAuditor.AuditOptions"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.Measurement"],
         ["OnnxAuditor.Proxies"] = [Library, "OnnxAuditor.Measurement.Instruments", "OnnxAuditor.UsageException", "OnnxAuditor.AuditOptions", "OnnxAuditor.Numerics", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],
         ["OnnxAuditor.Rules"] = [Library, "OnnxAuditor.UsageException", "OnnxAuditor.AuditOptions", "OnnxAuditor.Numerics", "OnnxAuditor.Measurement", "OnnxAuditor.Reports"],

@@ -1,4 +1,3 @@
-using GraphRewriter.Canonicalization;
 using GraphRewriter.Emission;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
@@ -32,7 +31,7 @@ public class OptimizerTests
         using var session = OrtReference.Open(OnnxWriter.ToBytes(model));
         var carried = step.Carried.ToDictionary(c => c.Input.Name, c => c.Initial, StringComparer.Ordinal);
         using var parameter = new Parameter(torch.tensor(start, Rows, Columns));
-        using var reference = Reference(name, parameter, 0.05);
+        using var reference = Bench.TorchTraining.Optimizer(name, [parameter], 0.05);
         for (var i = 0; i < Steps; i++)
         {
             // Gradients of very different sizes: Adam's denominator is then far from and near to its epsilon.
@@ -84,16 +83,4 @@ public class OptimizerTests
         model.Opsets[""] = Model.CanonicalOpset;
         return (model, step);
     }
-
-    internal static optim.Optimizer Reference(string name, Parameter parameter, double rate) => Reference(name, [parameter], rate);
-
-    /// <summary>torch.optim as a user would make it: nothing but the rate, momentum 0.9, and the decay of 0.01 that PyTorch has and TorchSharp does not.</summary>
-    internal static optim.Optimizer Reference(string name, IEnumerable<Parameter> parameters, double rate) => name switch
-    {
-        "sgd" => optim.SGD(parameters, rate),
-        "momentum" => optim.SGD(parameters, rate, momentum: 0.9),
-        "adam" => optim.Adam(parameters, rate),
-        "adamw" => optim.AdamW(parameters, rate, weight_decay: 0.01),
-        _ => throw new ArgumentException($"'{name}' has no counterpart in torch.optim yet.", nameof(name)),
-    };
 }

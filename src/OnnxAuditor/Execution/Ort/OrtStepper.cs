@@ -18,7 +18,7 @@ sealed class OrtStepper : IDisposable
 {
     readonly OrtExecutor.Session opened;
     readonly IReadOnlyList<StepValue> carried;
-    readonly List<MemoryHandle> pins = [];
+    readonly Dictionary<string, List<MemoryHandle>> pins = new(StringComparer.Ordinal);
     readonly Dictionary<string, OrtValue> feeds = new(StringComparer.Ordinal);
     readonly OrtValue[][] values;
     readonly OrtIoBinding[] bindings;
@@ -40,7 +40,7 @@ sealed class OrtStepper : IDisposable
         this.carried = carried;
         opened = OrtExecutor.Session.Open(model, settings, shareFrom: 1024);
         result = Allocate(ElementType.Float32, model.Graph.Outputs.Find(o => o.Name.Equals(scalarOutput, StringComparison.Ordinal))?.Shape is { Rank: 1 } ? [1] : []);
-        foreach (var (name, data) in fixedFeeds) feeds[name] = OrtExecutor.Feed(data, pins);
+        foreach (var (name, data) in fixedFeeds) feeds[name] = OrtExecutor.Feed(data, pins[name] = []);
         values = [[.. carried.Select(c => Allocate(c.Initial))], [.. carried.Select(c => Allocate(c.Initial))]];
         bindings = [Bind(0), Bind(1)];
         Reset();
@@ -71,10 +71,12 @@ sealed class OrtStepper : IDisposable
     /// <summary>Replaces a fixed input's contents, of the same type and shape as before, by others.</summary>
     public void Feed(string name, TensorData data)
     {
-        var fresh = OrtExecutor.Feed(data, pins);
+        var pinned = new List<MemoryHandle>();
+        var fresh = OrtExecutor.Feed(data, pinned);
         foreach (var binding in bindings) binding.BindInput(name, fresh);
         feeds[name].Dispose();
-        feeds[name] = fresh;
+        foreach (var pin in pins[name]) pin.Dispose();
+        (feeds[name], pins[name]) = (fresh, pinned);
     }
 
     /// <summary>Makes a step.</summary>
@@ -123,7 +125,7 @@ sealed class OrtStepper : IDisposable
         foreach (var binding in bindings) binding.Dispose();
         foreach (var value in values.SelectMany(v => v).Concat(feeds.Values).Append(scale).Append(result)) value.Dispose();
         opened.Dispose();
-        foreach (var pin in pins) pin.Dispose();
+        foreach (var pin in pins.Values.SelectMany(p => p)) pin.Dispose();
     }
 
     static OrtValue Allocate(TensorData like) => Allocate(like.Type, [.. like.Dims]);
