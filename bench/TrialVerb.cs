@@ -28,7 +28,11 @@ static class TrialVerb
             var paths = given.Length > 0 ? given : [.. own, .. Networks.Find([], [.. Networks.Shared("torch"), .. Networks.Shared("real")], parsed.InvocationConfiguration.Error)];
             var options = new AuditOptions
             {
-                Trial = parsed.GetValue(steps), Optimizer = parsed.GetValue(optimizer)!, Threads = parsed.GetValue(threads), Proxies = [], TimeBudget = TimeSpan.FromSeconds(parsed.GetValue(limit)),
+                Trial = parsed.GetValue(steps),
+                Optimizer = parsed.GetValue(optimizer)!,
+                Threads = parsed.GetValue(threads),
+                Proxies = [],
+                TimeBudget = TimeSpan.FromSeconds(parsed.GetValue(limit)),
             };
             var audited = new List<Tried>();
             foreach (var path in paths)
@@ -63,7 +67,7 @@ static class TrialVerb
             return (string[])[$"{r.Id} {r.Title}", Count(judged, t => Fired(t) && t.Fails == true), Count(judged, t => Fired(t) && t.Fails == false), Count(judged, t => !Fired(t) && t.Fails == true)];
         });
         result.Table(["rule", "true", "false alarm", "missed"], rows);
-        var silent = judged.Where(t => t.Fails == true && t.Fired.Count(f => RuleRegistry.ById[f].Family is "WGT" or "ACT" or "GRD" || f is "TRN012" or "TRN014" or "TRN015" or "TRN027") == 0).Select(t => t.Name).ToList();
+        var silent = judged.Where(t => t.Fails == true && !t.Fired.Any(f => RuleRegistry.ById[f].Family is "WGT" or "ACT" or "GRD" || f is "TRN012" or "TRN014" or "TRN015" or "TRN027")).Select(t => t.Name).ToList();
         result.Line(silent.Count == 0 ? "Every network that fails was named by a rule on weights, activations or gradients, or by one of TRN012, TRN014, TRN015, TRN027." : $"Failing networks of which no rule on weights, activations or gradients spoke: {string.Join(", ", silent)}.");
         return result;
     }

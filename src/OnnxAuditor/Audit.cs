@@ -117,8 +117,15 @@ static class Audit
         WeightSource[] weights = options.Weights switch { WeightChoice.Shipped => [WeightSource.Shipped], WeightChoice.Reinit => [WeightSource.Reinitialized], _ => [WeightSource.Shipped, WeightSource.Reinitialized] };
         return new TrialSettings(Optimizers.Named(options.Optimizer), options.Trial ?? Trial.DefaultSteps, weights, options.Init, options.Seed, settings.Ort)
         {
-            Loss = options.Loss, Target = options.Target, StraightThrough = options.StraightThrough, Data = options.Data, DataSource = options.DataSource, Labels = options.Labels, MaxMemory = options.MaxMemory,
-            AtAnyCost = options.Trial is not null, AtBatch = batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }),
+            Loss = options.Loss,
+            Target = options.Target,
+            StraightThrough = options.StraightThrough,
+            Data = options.Data,
+            DataSource = options.DataSource,
+            Labels = options.Labels,
+            MaxMemory = options.MaxMemory,
+            AtAnyCost = options.Trial is not null,
+            AtBatch = batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }),
         };
     }
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
-using GraphRewriter.Serialization;
 using GraphRewriter.Training;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Numerics;

@@ -8,7 +8,7 @@ static class TrialChart
     /// <summary>The chart, where at least one trial made a step.</summary>
     public static IEnumerable<DepthChart> Of(ModelReport model)
     {
-        var curves = model.Trials.Select(t => (Name: Name(t), Points: Points(t))).Where(c => c.Points.Count > 1).ToList();
+        var curves = model.Trials.Select(t => (Name: Name(t), Points: (IReadOnlyList<DepthPoint>)Points(t))).Where(c => c.Points.Count > 1).ToList();
         if (curves.Count == 0) yield break;
         yield return new DepthChart("trial-loss", "Loss", "of the batch", "", ChartScale.Decades, curves[0].Points)
         {
@@ -25,7 +25,7 @@ static class TrialChart
     /// <summary>The weights that a trial began with, in words.</summary>
     public static string Weights(TrialReport t) => t.Weights.Equals("reinit", StringComparison.Ordinal) ? "re-initialised" : t.Weights;
 
-    static IReadOnlyList<DepthPoint> Points(TrialReport trial)
+    static List<DepthPoint> Points(TrialReport trial)
     {
         var points = new List<DepthPoint>();
         for (var i = 0; i < trial.Losses.Count; i++) if (double.IsFinite(trial.Losses[i])) points.Add(new DepthPoint(i + 1, "", trial.Losses[i]));

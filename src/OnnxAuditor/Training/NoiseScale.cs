@@ -2,9 +2,7 @@ using System.Globalization;
 using System.Numerics.Tensors;
 using GraphRewriter.Ir;
 using GraphRewriter.Training;
-using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
-using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Training;
 

@@ -45,7 +45,7 @@ sealed record TrainGraph(Model Model, AttachedLoss Loss, TrainStepResult Step)
         var names = new NameScope(graph);
         var loss = AttachLoss.Run(graph, chosen, options.Loss, names);
         var step = TrainStep.Emit(graph, loss.Loss, trained, options.Optimizer, statistics, names, options.StraightThrough);
-        if (step.Carried.Count(c => c.Kind == CarriedKind.Parameter) == 0)
+        if (!step.Carried.Any(c => c.Kind == CarriedKind.Parameter))
             throw new ModelException(ModelProblem.Unsupported, $"No gradient reaches any parameter{string.Concat(step.Differentiation.Blocked.Take(1).Select(b => $"; it stops at {b.Node}: {b.Reason}"))}.");
         RemoveDeadCode.Apply(graph);
         return new TrainGraph(model, loss, step);

@@ -59,7 +59,8 @@ sealed class TrialRun(CanonicalModel model, TrainGraph graph, TrialSettings sett
         {
             return report with
             {
-                Outcome = TrialOutcome.Diverges, Losses = [start],
+                Outcome = TrialOutcome.Diverges,
+                Losses = [start],
                 Because = $"at the least learning rate tried, {NumberFormat.Value(Rates[0])}, the loss {(range[0].Loss is { } end ? $"rises from {NumberFormat.Value(start)} to {NumberFormat.Value(end)}" : "ceases to be finite")} within {RangeSteps} steps",
             };
         }

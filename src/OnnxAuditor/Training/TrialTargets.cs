@@ -1,4 +1,3 @@
-using System.Globalization;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;

@@ -5,7 +5,6 @@ using GraphRewriter.Training;
 using OnnxAuditor.Execution.Torch;
 using TorchSharp;
 using Xunit;
-using static TorchSharp.torch;
 using Parameter = TorchSharp.Modules.Parameter;
 
 namespace OnnxAuditor.Tests.Training;
