@@ -13,5 +13,8 @@ return new RootCommand("Measures what the program costs. Every figure is relativ
     PanelVerb.Create(),
     EagerVerb.Create(),
     MemoryVerb.Create(),
+    MnistVerb.Create(),
+    TrainStepVerb.Create(),
+    TrialVerb.Create(),
     NasVerb.Create(),
 }.Parse(args).Invoke();

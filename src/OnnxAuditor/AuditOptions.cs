@@ -105,6 +105,12 @@ sealed record AuditOptions
     /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
     public bool StraightThrough { get; init; }
 
+    /// <summary>Steps of a trial training, asked for by name; null where it was not.</summary>
+    public int? Trial { get; init; }
+
+    /// <summary>The optimiser of trial trainings. Adam, as transformers hardly move under plain gradient descent at any learning rate, and what is sick stays where it is under Adam too.</summary>
+    public string Optimizer { get; init; } = "adam";
+
     /// <summary>The time that a model's audit may take; null for no limit.</summary>
     public TimeSpan? TimeBudget { get; init; }
 

@@ -6,6 +6,7 @@ using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using GraphRewriter.PerSample;
 using GraphRewriter.Serialization;
+using GraphRewriter.Training;
 using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
 
@@ -65,13 +66,20 @@ sealed record RewriteOptions
 
     /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
     public bool StraightThrough { get; init; }
+
+    /// <summary>The optimiser of the training step to write; null for none.</summary>
+    public Optimizer? TrainStep { get; init; }
 }
 
 /// <summary>A rewritten model.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Notes">What the user should know, one line each.</param>
 /// <param name="Missing">The tensors whose gradients or products were asked for and cannot be given.</param>
-sealed record RewriteResult(Model Model, List<string> Notes, IReadOnlyList<string> Missing);
+sealed record RewriteResult(Model Model, List<string> Notes, IReadOnlyList<string> Missing)
+{
+    /// <summary>Tensors to write to a file beside the model, by name: what a training step starts from. Empty for anything else.</summary>
+    public IReadOnlyList<(string Name, TensorData Data)> Beside { get; init; } = [];
+}
 
 /// <summary>
 /// Writes a model whose graph gives more than it did: activations, a loss, gradients, Hessian-vector products. Types, dynamic dimensions and the model's own outputs
@@ -102,6 +110,7 @@ static class Rewrite
         var bytes = model.Graph.Initializers.Sum(v => v.Data is { } d ? d.Type.ByteCount(d.Count) : 0);
         result.Notes.AddRange(MissingKernels.Of(model).Select(Describe));
         OnnxWriter.Write(model, output, bytes > LargestInline ? new WriteOptions { ExternalThreshold = ExternalThreshold } : null);
+        if (result.Beside.Count > 0) result.Notes.Add($"{WriteTrainStep.WriteParameters(output, result.Beside)}: what the {result.Beside.Count} inputs of parameters and statistics begin with; states and step begin with zeros");
         result.Notes.Add($"{Path.GetFileName(output)}: {model.Graph.Outputs.Count} outputs ({model.Graph.Outputs.Count - file.Model.Graph.Outputs.Count} more than before), {model.Graph.Nodes.Count} nodes");
         return result;
     }
@@ -112,6 +121,7 @@ static class Rewrite
     /// <summary>The rewritten model; the model given is not changed.</summary>
     public static RewriteResult Apply(Model source, RewriteOptions options)
     {
+        if (options.TrainStep is { } optimizer) return WriteTrainStep.Apply(source, options, optimizer);
         var canonical = Canonicalizer.Run(source, new CanonicalOptions { InputShapes = options.Shapes, KeepDynamic = true, ComputeInFloat32 = false, FixControlInputs = false });
         var graph = canonical.Model.Graph;
         var notes = canonical.Notes.ToList();
@@ -164,7 +174,7 @@ static class Rewrite
         var attached = AttachLoss.Run(graph, chosen, options.Loss ?? LossKind.Auto, names);
         var tape = new Tape(names);
         Expose(tape, graph, attached.Loss, lossName);
-        notes.AddRange(attached.Terms.Select(t => $"loss: {t.Kind} on '{t.AttachedTo.Name}'{(t.Stripped is { } head ? $", in front of {head}" : "")}{(t.Target is { } target ? $", target input '{target.Name}'" : "")}"));
+        notes.AddRange(attached.Terms.Select(Describe));
         var missing = samples is null ? [] : AddPerSample(canonical, options, samples, attached, tape, names, notes);
         if (targets.Count + curved.Count == 0)
         {
@@ -186,6 +196,14 @@ static class Rewrite
         tape.AppendTo(graph);
         return missing;
     }
+
+    /// <summary>A term of the loss, for a note.</summary>
+    internal static string Describe(LossTerm t) =>
+        $"loss: {t.Kind} on '{t.AttachedTo.Name}'{(t.Stripped is { } head ? $", in front of {head}" : "")}{(t.Target is { } target ? $", target input '{target.Name}'" : "")}";
+
+    /// <summary>What could not be given, for a note; the first names of it.</summary>
+    internal static string NotGiven(IReadOnlyList<string> missing, int of, string what) =>
+        $"{missing.Count} of {of} {what}, as the loss does not depend on the tensor or the way is blocked: {string.Join(", ", missing.Take(ShownMissing))}{(missing.Count > ShownMissing ? " …" : "")}";
 
     static List<string> AddPerSample(CanonicalModel canonical, RewriteOptions options, SampleAxes samples, AttachedLoss attached, Tape tape, NameScope names, List<string> notes)
     {
@@ -215,8 +233,7 @@ static class Rewrite
             if (found.TryGetValue(value, out var result)) Expose(tape, graph, result, output);
             else missing.Add(name);
         }
-        if (missing.Count > 0)
-            notes.Add($"{missing.Count} of {targets.Count} {what} are not in the file, as the loss does not depend on the tensor or the way is blocked: {string.Join(", ", missing.Take(ShownMissing))}{(missing.Count > ShownMissing ? " …" : "")}");
+        if (missing.Count > 0) notes.Add(NotGiven(missing, targets.Count, $"{what} are not in the file"));
         return missing;
     }
 

@@ -27,7 +27,8 @@ public static class SetNormStatistics
     /// Every BatchNormalization normalises by the mean and the biased variance of its own input, written out in standard reductions, as in training.
     /// The running statistics are no longer read.
     /// </summary>
-    public static void Batch(Graph graph) => WriteOut(graph, firstAxis: 0);
+    /// <returns>The statistics of the batch, for the layers of the main graph: those that running ones could follow.</returns>
+    public static IReadOnlyList<BatchStatistics> Batch(Graph graph) => WriteOut(graph, firstAxis: 0);
 
     /// <summary>
     /// As <see cref="Batch"/>, but each element of axis 0 is normalised by its own mean and variance, as in training with a batch of one. Where axis 0 counts samples
@@ -50,9 +51,10 @@ public static class SetNormStatistics
         }
     }
 
-    static void WriteOut(Graph graph, int firstAxis)
+    static List<BatchStatistics> WriteOut(Graph graph, int firstAxis)
     {
         Frozen(graph);
+        var statistics = new List<BatchStatistics>();
         var tape = new Tape(graph) { Widens = true };
         for (var i = 0; i < graph.Nodes.Count; i++)
         {
@@ -61,7 +63,9 @@ public static class SetNormStatistics
             if (!node.Is("BatchNormalization")) continue;
             tape.Origin = node.LogicalName;
             tape.Prefix = node.LogicalName + "/";
-            var y = tape.Stored(Normalize(tape, node.Inputs[0]!, node.Inputs[1]!, node.Inputs[2]!, node.Float("epsilon", 1e-5f), firstAxis), node.Inputs[0]!.Type);
+            var of = new BatchStatistics(node.Inputs[0]!, Axes(node.Inputs[0]!, firstAxis), node.Inputs[3]!, node.Inputs[4]!, Math.Round(node.Float("momentum", 0.9f), 6));
+            var y = tape.Stored(Normalize(tape, of, node.Inputs[1]!, node.Inputs[2]!, node.Float("epsilon", 1e-5f)), node.Inputs[0]!.Type);
+            statistics.Add(of);
             // The layer keeps its output, so that whoever holds it (a probe, a report) still finds it.
             var output = node.Output;
             node.SetOutput(0, null);
@@ -69,15 +73,20 @@ public static class SetNormStatistics
             graph.Nodes.RemoveAt(i);
             i += tape.InsertInto(graph, i) - 1;
         }
+        return statistics;
     }
 
-    static Value Normalize(Tape t, Value x, Value scale, Value bias, float epsilon, int firstAxis)
+    /// <summary>What is averaged over: everything but the channels, from an axis on.</summary>
+    static long[] Axes(Value x, int firstAxis) => [.. Enumerable.Range(firstAxis, x.Rank - firstAxis).Where(a => a != 1).Select(a => (long)a)];
+
+    static Value Normalize(Tape t, BatchStatistics of, Value scale, Value bias, float epsilon)
     {
-        var axes = Enumerable.Range(firstAxis, x.Rank - firstAxis).Where(a => a != 1).Select(a => (long)a).ToArray();
+        var x = of.X;
         var tail = Enumerable.Range(1, Math.Max(0, x.Rank - 2)).Select(a => (long)a).ToArray();
-        var centered = t.Sub(x, t.ReduceMean(x, axes));
-        var variance = t.ReduceMean(t.Square(centered), axes);
-        var factor = t.Mul(t.Reciprocal(t.Sqrt(t.Add(variance, epsilon))), t.Unsqueeze(scale, tail));
+        of.Mean = t.ReduceMean(x, of.Axes);
+        var centered = t.Sub(x, of.Mean);
+        of.Variance = t.ReduceMean(t.Square(centered), of.Axes);
+        var factor = t.Mul(t.Reciprocal(t.Sqrt(t.Add(of.Variance, epsilon))), t.Unsqueeze(scale, tail));
         return t.Add(t.Mul(centered, factor), t.Unsqueeze(bias, tail));
     }
 }

@@ -57,7 +57,7 @@ static class AuditCommand
         return command;
     }
 
-    /// <summary>The words for a child. Children that run at a time share the memory; the last word for an option counts.</summary>
+    /// <summary>The words for a child. Children that run at a time share the memory.</summary>
     static IReadOnlyList<string> ChildWords(IReadOnlyList<string> words, AuditOptions audit, int jobs) =>
-        audit.MaxMemory is { } memory && jobs > 1 ? [.. OptionValues.Without(words, "--max-memory"), "--max-memory", $"{memory / jobs}"] : words;
+        audit.MaxMemory is { } memory && jobs > 1 ? [.. OptionValues.Without(words, "--max-memory"), $"--max-memory={memory / jobs}"] : words;
 }

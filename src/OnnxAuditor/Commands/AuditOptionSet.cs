@@ -2,9 +2,11 @@ using System.CommandLine;
 using System.Globalization;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
+using GraphRewriter.Training;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Proxies;
 using OnnxAuditor.Rules;
+using OnnxAuditor.Training;
 
 namespace OnnxAuditor.Commands;
 
@@ -58,13 +60,15 @@ sealed class AuditOptionSet(int defaultSeeds = 1)
     readonly Option<(double Mu, double Sigma)?> regSwap = OptionValues.Of<(double, double)?>("--reg-swap", "MU,SIGMA", "Size that the proxy reg_swap steers to: mean and width, in thousands of parameters", text => MeanAndWidth(text));
     readonly Option<bool> straightThrough = StraightThrough();
     readonly Option<bool> crossCheck = new("--cross-check") { Description = "Also compare values and gradients of ONNX Runtime with those of libtorch, and the outputs of the file with those of its rewritten form" };
+    readonly Option<long?> trial = OptionValues.Of<long?>("--trial", "=STEPS", $"Also train for a few steps on one batch, from the shipped weights and from re-initialised ones; {Trial.DefaultSteps} steps without a number. The profile full does", text => OptionValues.Integer(2, 100_000)(text));
+    readonly Option<string> optimizer = OptionValues.Choice("--optimizer", "Optimizer of --trial", "adam", [.. Optimizers.All.Select(o => o.Name)]);
     readonly Option<TimeSpan?> timeBudget = OptionValues.Of<TimeSpan?>("--time-budget", "TIME", "Time that one model may take, such as 60s [default: no limit]", text => OptionValues.Duration(text));
     readonly Option<long?> maxMemory = OptionValues.Of<long?>("--max-memory", "SIZE", "Memory that one model may need, such as 4GiB [default: no limit]", text => OptionValues.Bytes(text));
     readonly Option<long> threads = OptionValues.Of("--threads", "N", "Threads of a run; 0 for as many as there are physical cores", 0L, OptionValues.Integer(0, 1024));
 
     /// <summary>The options, in the order of the help.</summary>
     public IEnumerable<Option> All =>
-        [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, regSwap, straightThrough, crossCheck, timeBudget, maxMemory, threads];
+        [device, engine, proxies, select, ignore, profile, weights, init, seed, seeds, batch, shape, data, labels, normStats, loss, target, regSwap, straightThrough, crossCheck, trial, optimizer, timeBudget, maxMemory, threads];
 
     /// <summary>Those of them that matter where nothing is run.</summary>
     public IEnumerable<Option> Static => [select, ignore, shape, maxMemory];
@@ -98,6 +102,8 @@ sealed class AuditOptionSet(int defaultSeeds = 1)
             StraightThrough = result.GetValue(straightThrough),
             OnTorch = result.GetRequiredValue(engine) is "torch",
             CrossCheck = result.GetValue(crossCheck),
+            Trial = (int?)result.GetValue(trial),
+            Optimizer = result.GetRequiredValue(optimizer),
             TimeBudget = result.GetValue(timeBudget),
             MaxMemory = result.GetValue(maxMemory),
         };

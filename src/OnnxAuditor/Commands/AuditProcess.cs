@@ -25,7 +25,7 @@ static class AuditProcess
     static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
     /// <summary>Reports as they travel between processes: every number back to the same bits.</summary>
-    internal static readonly JsonSerializerOptions Exact = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    internal static readonly JsonSerializerOptions Exact = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, IncludeFields = true };
 
     /// <summary>Audits a model in a child process.</summary>
     /// <param name="path">The model.</param>

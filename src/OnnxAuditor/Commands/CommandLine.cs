@@ -20,6 +20,8 @@ static class CommandLine
         ("rewrite", "--gradients", "weights"),
         ("rewrite", "--per-sample", "gradients"),
         ("rewrite", "--loss", "auto"),
+        ("audit", "--trial", Training.Trial.DefaultSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+        ("compare", "--trial", Training.Trial.DefaultSteps.ToString(System.Globalization.CultureInfo.InvariantCulture)),
     ];
 
     /// <summary>This program, as reports name it.</summary>

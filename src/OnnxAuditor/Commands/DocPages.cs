@@ -100,6 +100,7 @@ static class DocPages
         RuleCost.Forward => "a forward pass",
         RuleCost.Thorough => "further passes (`--profile full`)",
         RuleCost.CrossCheck => "both engines (`--cross-check`)",
+        RuleCost.Trial => "a short training (`--trial`, `--profile full`)",
         RuleCost.Curvature => "second derivatives on Torch (`--profile full`)",
         _ => "a forward and a backward pass",
     };

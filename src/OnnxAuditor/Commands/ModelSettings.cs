@@ -64,9 +64,7 @@ sealed class ModelSettings(ParseResult given, AuditOptionSet options, PolicyOpti
         var (settings, result) = Effective(file);
         foreach (var option in Configurable)
         {
-            var words = OptionValues.Words([option], result).Where((_, i) => i % 2 == 1 || option is Option<bool>).ToList();
-            var isGiven = given.GetResult(option) is { Implicit: false };
-            if (isGiven) yield return (NameOf(option), option, words, "command line");
+            if (given.GetResult(option) is { Implicit: false } own) yield return (NameOf(option), option, own.Tokens.Count == 0 ? ["true"] : [.. own.Tokens.Select(t => t.Value)], "command line");
             else if (settings.TryGetValue(NameOf(option), out var setting)) yield return (NameOf(option), option, setting.Values, setting.Origin);
             else yield return (NameOf(option), option, OptionValues.Default(option, result), "default");
         }
@@ -87,7 +85,7 @@ sealed class ModelSettings(ParseResult given, AuditOptionSet options, PolicyOpti
         {
             if (given.GetResult(option) is { Implicit: false } || !settings.TryGetValue(NameOf(option), out var setting)) continue;
             if (option is Option<bool>) words.AddRange(setting.Values is ["true"] ? [option.Name] : setting.Values is ["false"] ? [] : throw new UsageException($"{setting.Origin}: {NameOf(option)} is true or false."));
-            else words.AddRange(setting.Values.SelectMany(v => (string[])[option.Name, v]));
+            else words.AddRange(setting.Values.Select(v => OptionValues.Word(option, v)));
         }
         var result = Configured.Parse([.. words, .. Words]);
         return result.Errors is [var first, ..] ? throw new UsageException($"{configuration?.File ?? "command line"}: {first.Message}") : (settings, result);

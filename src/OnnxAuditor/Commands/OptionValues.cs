@@ -82,11 +82,13 @@ static class OptionValues
 
     /// <summary>The options that were given, as words of a command line.</summary>
     public static IReadOnlyList<string> Words(IEnumerable<Option> options, ParseResult result) =>
-        [.. options.Select(result.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).SelectMany(r => r.Tokens.Count == 0 ? [r.Option.Name] : r.Tokens.SelectMany(t => (string[])[r.Option.Name, t.Value]))];
+        [.. options.Select(result.GetResult).OfType<OptionResult>().Where(r => !r.Implicit).SelectMany(r => r.Tokens.Count == 0 ? [r.Option.Name] : r.Tokens.Select(t => Word(r.Option, t.Value)))];
 
-    /// <summary>The words without an option and its values.</summary>
-    public static IEnumerable<string> Without(IReadOnlyList<string> words, string option) =>
-        words.Where((w, i) => !w.Equals(option, StringComparison.Ordinal) && (i == 0 || !words[i - 1].Equals(option, StringComparison.Ordinal)));
+    /// <summary>An option with a value in one word: one that may stand alone would not take the next word for its value.</summary>
+    public static string Word(Option option, string value) => $"{option.Name}={value}";
+
+    /// <summary>The words without those of an option.</summary>
+    public static IEnumerable<string> Without(IReadOnlyList<string> words, string option) => words.Where(w => !w.StartsWith($"{option}=", StringComparison.Ordinal));
 
     /// <summary>The value of an option that was not given, as words; none where it has no default.</summary>
     public static IReadOnlyList<string> Default(Option option, ParseResult result) => option switch

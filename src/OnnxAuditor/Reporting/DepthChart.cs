@@ -30,6 +30,24 @@ sealed record DepthChart(string Slug, string Title, string Unit, string Explanat
             ChartScale.FromZero, []), l => l.Weight?.StableRank),
     ];
 
+    /// <summary>What the quantity runs through, as the end of a heading.</summary>
+    public string Through { get; init; } = "through depth";
+
+    /// <summary>The name of the axis that the points are counted on.</summary>
+    public string Axis { get; init; } = "layer, in graph order";
+
+    /// <summary>The name of the curve, where there are others.</summary>
+    public string Curve { get; init; } = "";
+
+    /// <summary>Further curves of the same quantity, by name.</summary>
+    public IReadOnlyList<(string Name, IReadOnlyList<DepthPoint> Points)> Others { get; init; } = [];
+
+    /// <summary>The heading without the unit.</summary>
+    public string Heading => $"{Title} {Through}";
+
+    /// <summary>The values of all curves.</summary>
+    public IEnumerable<double> AllValues => Points.Concat(Others.SelectMany(o => o.Points)).Select(p => p.Value);
+
     /// <summary>Whether the values are shares of one.</summary>
     public bool IsShare => Scale == ChartScale.Share;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using OnnxAuditor.Reports;
 using OxyPlot;
 using OxyPlot.Axes;
+using OxyPlot.Legends;
 using OxyPlot.Series;
 
 namespace OnnxAuditor.Reporting;
@@ -19,6 +20,7 @@ static class DepthCharts
 
     static readonly LineStyle[] Styles = [LineStyle.Solid, LineStyle.Dash, LineStyle.Dot, LineStyle.DashDot];
 
+
     /// <summary>The name of a chart's file.</summary>
     /// <param name="prefix">The report's file name without extension.</param>
     /// <param name="model">The model's number in a report on several; null in a report on one.</param>
@@ -34,12 +36,12 @@ static class DepthCharts
         var files = new List<ChartFile>();
         if (report.Comparison is not null)
         {
-            foreach (var curves in Overlays(report)) files.Add(new ChartFile(OverlayName(prefix, curves[0].Chart.Slug), curves[0].Chart.Title, curves[0].Chart.Slug, () => Overlay(curves)));
+            foreach (var curves in Overlays(report)) files.Add(new ChartFile(OverlayName(prefix, curves[0].Chart.Slug), curves[0].Chart.Heading, curves[0].Chart.Slug, () => Overlay(curves)));
             return files;
         }
         for (var i = 0; i < report.Models.Count; i++)
-            foreach (var chart in DepthChart.Of(report.Models[i]).Where(c => c.IsDrawn))
-                files.Add(new ChartFile(FileName(prefix, report.Models.Count == 1 ? null : i + 1, chart), chart.Title, chart.Slug, () => Svg(chart)));
+            foreach (var chart in DepthChart.Of(report.Models[i]).Concat(TrialChart.Of(report.Models[i])).Where(c => c.IsDrawn))
+                files.Add(new ChartFile(FileName(prefix, report.Models.Count == 1 ? null : i + 1, chart), chart.Heading, chart.Slug, () => Svg(chart)));
         return files;
     }
 
@@ -53,35 +55,36 @@ static class DepthCharts
     /// <summary>The chart as an SVG document.</summary>
     public static string Svg(DepthChart chart)
     {
-        var plot = Plot(chart, [chart]);
-        plot.Axes.Insert(0, Styled(new LinearAxis { Position = AxisPosition.Bottom, MinimumMajorStep = 1, Minimum = 0.5, Maximum = chart.Points[^1].Index + 0.5, Title = "layer, in graph order" }));
-        plot.Series.Add(Line(chart, 0, p => p.Index));
+        var plot = Plot(chart, [.. chart.AllValues]);
+        var last = chart.Others.Select(o => o.Points[^1].Index).Append(chart.Points[^1].Index).Max();
+        plot.Axes.Insert(0, Styled(new LinearAxis { Position = AxisPosition.Bottom, MinimumMajorStep = 1, Minimum = 0.5, Maximum = last + 0.5, Title = chart.Axis }));
+        plot.Series.Add(Line(chart, 0, chart.Curve, chart.Points, p => p.Index));
+        for (var i = 0; i < chart.Others.Count; i++) plot.Series.Add(Line(chart, i + 1, chart.Others[i].Name, chart.Others[i].Points, p => p.Index));
+        if (chart.Others.Count > 0) plot.Legends.Add(new Legend { LegendPosition = LegendPosition.RightTop, LegendFontSize = 11, LegendTextColor = Ink });
         return Document(plot, chart.Slug);
     }
 
     /// <summary>Curves of several models in one SVG document, over the share of each model's layers: their depths differ.</summary>
     public static string Overlay(IReadOnlyList<(string Letter, DepthChart Chart)> curves)
     {
-        var plot = Plot(curves[0].Chart, [.. curves.Select(c => c.Chart)]);
+        var plot = Plot(curves[0].Chart, [.. curves.SelectMany(c => c.Chart.Points).Select(p => p.Value)]);
         plot.Axes.Insert(0, Styled(new LinearAxis { Position = AxisPosition.Bottom, Minimum = 0, Maximum = 1, MajorStep = 0.25, Title = "depth, share of the layers", LabelFormatter = NumberFormat.Percent }));
-        plot.Legends.Add(new OxyPlot.Legends.Legend { LegendPosition = OxyPlot.Legends.LegendPosition.RightTop, LegendPlacement = OxyPlot.Legends.LegendPlacement.Outside, LegendFontSize = 12, LegendTextColor = Ink });
+        plot.Legends.Add(new Legend { LegendPosition = LegendPosition.RightTop, LegendPlacement = LegendPlacement.Outside, LegendFontSize = 11, LegendTextColor = Ink });
         plot.PlotMargins = new OxyThickness(64, 8, double.NaN, 44);
         for (var i = 0; i < curves.Count; i++)
         {
             var (letter, chart) = curves[i];
             var (first, last) = (chart.Points[0].Index, chart.Points[^1].Index);
-            var line = Line(chart, i, p => (double)(p.Index - first) / (last - first));
-            line.Title = letter;
-            plot.Series.Add(line);
+            plot.Series.Add(Line(chart, i, letter, chart.Points, p => (double)(p.Index - first) / (last - first)));
         }
         return Document(plot, curves[0].Chart.Slug);
     }
 
-    static PlotModel Plot(DepthChart chart, IReadOnlyList<DepthChart> curves)
+    static PlotModel Plot(DepthChart chart, IReadOnlyList<double> values)
     {
         var plot = new PlotModel
         {
-            Title = $"{chart.Title} through depth ({chart.Unit})",
+            Title = $"{chart.Heading} ({chart.Unit})",
             TitleFontSize = 14,
             TitleFontWeight = 400,
             TextColor = Ink,
@@ -90,11 +93,11 @@ static class DepthCharts
             // Fixed, so that the charts of a report stand under one another.
             PlotMargins = new OxyThickness(64, 8, 16, 44),
         };
-        plot.Axes.Add(Styled(ValueAxis(chart.Scale, [.. curves.SelectMany(c => c.Points).Select(p => p.Value)])));
+        plot.Axes.Add(Styled(ValueAxis(chart.Scale, values)));
         return plot;
     }
 
-    static LineSeries Line(DepthChart chart, int number, Func<DepthPoint, double> place)
+    static LineSeries Line(DepthChart chart, int number, string title, IReadOnlyList<DepthPoint> points, Func<DepthPoint, double> place)
     {
         var color = Curves[number % Curves.Length];
         var line = new LineSeries
@@ -104,11 +107,12 @@ static class DepthCharts
             // Told apart without colours as well.
             LineStyle = Styles[number % Styles.Length],
             MarkerType = MarkerType.Circle,
-            MarkerSize = chart.Points.Count > 100 ? 1 : 2.5,
+            MarkerSize = points.Count > 100 ? 1 : 2.5,
             MarkerFill = color,
         };
+        if (title.Length > 0) line.Title = title;
         // A zero has no place on a logarithmic axis; the curve is broken there.
-        foreach (var p in chart.Points) line.Points.Add(chart.Scale == ChartScale.Decades && p.Value <= 0 ? DataPoint.Undefined : new DataPoint(place(p), p.Value));
+        foreach (var p in points) line.Points.Add(chart.Scale == ChartScale.Decades && p.Value <= 0 ? DataPoint.Undefined : new DataPoint(place(p), p.Value));
         return line;
     }
 

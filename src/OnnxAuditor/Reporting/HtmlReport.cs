@@ -55,7 +55,7 @@ static class HtmlReport
             if (!charts.TryGetValue(image.Url ?? "", out var file)) throw new InvalidOperationException($"The report shows an image '{image.Url}' that is no chart of it.");
             // Several models have charts of the same name: the clip paths of all must differ.
             var svg = file.Svg().Replace($"{file.Slug}-clip", file.Name.Replace('.', '-'), StringComparison.Ordinal);
-            image.ReplaceBy(new HtmlInline($"<span class=\"chart\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(file.Title)} through depth\">{svg}</span>"), copyChildren: false);
+            image.ReplaceBy(new HtmlInline($"<span class=\"chart\" role=\"img\" aria-label=\"{WebUtility.HtmlEncode(file.Title)}\">{svg}</span>"), copyChildren: false);
         }
     }
 

@@ -57,6 +57,7 @@ static class JsonReport
         Array(json, "proxies", m.Proxies, Proxy);
         Array(json, "findings", m.Findings, Finding);
         Array(json, "tensors", m.Tensors, Tensor);
+        TrialJson.Write(json, m.Trials);
         Array(json, "layers", m.Layers, Layer);
         Array(json, "gates", m.Gates, Gate);
         Texts(json, "notes", m.Notes);

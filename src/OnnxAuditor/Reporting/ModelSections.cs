@@ -44,6 +44,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
             Proxies();
             Depth();
             Layers();
+            new TrialSection(text, model, chartFile).Write(IsShort);
         }
         AllFindings();
         if (IsShort) text.Folded("Glossary and sources", _ => GlossaryList());
@@ -314,6 +315,7 @@ sealed class ModelSections(MarkdownBuilder text, ModelReport model, Glossary glo
             "**Coverage**: the share of trainable parameter elements that a gradient of the loss reaches. What is not covered was not judged.",
         };
         if (model.Macs is not null) items.Add("**MACs**: multiply-accumulate operations of one forward pass of one sample, in convolutions and matrix products.");
+        items.AddRange(TrialSection.Terms(model));
         items.AddRange(DepthChart.Of(model).Select(c => $"**{c.Title}**: {c.Explanation}"));
         foreach (var id in Scores.Select(p => p.Id))
             if (glossary.Proxies.GetValueOrDefault(id) is { Source.Length: > 0 } proxy) items.Add($"**{proxy.Title}** (`{id}`): {OneLine(proxy.Source)}");

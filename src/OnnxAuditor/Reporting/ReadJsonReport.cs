@@ -60,6 +60,7 @@ static class ReadJsonReport
             Findings = List(m, "findings", Finding),
             Tensors = List(m, "tensors", Tensor),
             Layers = List(m, "layers", Layer),
+            Trials = List(m, "trials", Trial),
             Gates = List(m, "gates", g => new GateResult(Text(g, "expression"), NumberOrNull(g, "value"), g.GetProperty("passed").GetBoolean(), TextOrNull(g, "reason"))),
             Notes = Texts(m, "notes"),
         };
@@ -95,6 +96,29 @@ static class ReadJsonReport
         OtherPlaces = Texts(f, "otherPlaces"),
         SuppressedBy = TextOrNull(f, "suppressedBy") ?? (f.GetProperty("suppressed").GetBoolean() ? "an earlier report" : null),
     };
+
+    static TrialReport Trial(JsonElement t)
+    {
+        TrialOutcome? outcome = Property(t, "outcome") is null ? null : Named<TrialOutcome>(t, "outcome", TrialJson.Word);
+        var reason = TextOrNull(t, "reason") ?? "";
+        return new TrialReport(Text(t, "weights"), Text(t, "normStatistics"), Text(t, "optimizer"), Whole(t, "batch"))
+        {
+            Outcome = outcome,
+            Unavailable = outcome is null ? reason : null,
+            Because = outcome is null ? "" : reason,
+            LearningRate = NumberOrNull(t, "learningRate"),
+            Losses = [.. t.GetProperty("losses").EnumerateArray().Select(Number)],
+            StepsToTenth = (int?)WholeOrNull(t, "stepsToTenth"),
+            MaxStableLearningRate = NumberOrNull(t, "maxStableLearningRate"),
+            NeverMoved = Texts(t, "neverMoved"),
+            HalfMoved = List(t, "halfMoved", h => (Text(h, "name"), Number(h, "unmovedShare"))),
+            ConstantLoss = NumberOrNull(t, "constantLoss"),
+            NoiseScale = NumberOrNull(t, "noiseScale"),
+            NoiseScaleUnavailable = TextOrNull(t, "noiseScaleReason"),
+            Range = List(t, "rangeTest", r => (Number(r, "learningRate"), NumberOrNull(r, "loss"))),
+            UpdateRatios = List(t, "updateRatios", u => (Text(u, "name"), Number(u, "ratio"))),
+        };
+    }
 
     static TensorRow Tensor(JsonElement t) => new(Text(t, "name"), Text(t, "shape"), Text(t, "role"), t.GetProperty("trainable").GetBoolean(), NumberOrNull(t, "norm"), NumberOrNull(t, "gradientNorm"))
     {

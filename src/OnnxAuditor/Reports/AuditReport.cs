@@ -92,6 +92,9 @@ sealed record ModelReport
     /// <summary>The layers, in graph order.</summary>
     public IReadOnlyList<LayerRow> Layers { get; init; } = [];
 
+    /// <summary>Trial trainings, the shipped weights' first; empty where none were made.</summary>
+    public IReadOnlyList<TrialReport> Trials { get; init; } = [];
+
     /// <summary>What the canonicaliser changed or guessed, and what was skipped and why.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }

@@ -20,6 +20,8 @@ enum RuleCost
     CrossCheck,
     /// <summary>Second derivatives of the loss and gradients by the input, on Torch; the profile "full" has them.</summary>
     Curvature,
+    /// <summary>A short training on one batch, on request; the profile "full" has it.</summary>
+    Trial,
 }
 
 /// <summary>

@@ -2,6 +2,7 @@ using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
 using OnnxAuditor.Measurement;
+using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;
 
@@ -40,6 +41,9 @@ sealed record RuleContext(ModelFile File, CanonicalModel? Canonical, ModelMeasur
 
     /// <summary>Whether the targets of the loss are the user's.</summary>
     public bool OwnTargets { get; init; }
+
+    /// <summary>Trial trainings, the shipped weights' first; empty where none were made.</summary>
+    public IReadOnlyList<TrialReport> Trials { get; init; } = [];
 
     /// <summary>The place of what concerns the loss as a whole: the first output.</summary>
     public string LossPlace => Model.Graph.Outputs.Count > 0 ? Model.Graph.Outputs[0].Name : "loss";

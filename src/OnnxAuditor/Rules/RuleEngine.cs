@@ -66,6 +66,8 @@ static class RuleEngine
             foreach (var (rule, observations) in observed)
             {
                 if (string.Equals(rule.Id, suppression.Cause, StringComparison.Ordinal)) continue;
+                // A trial that fails is a fact beside its cause, and names that itself.
+                if (rule.Cost == RuleCost.Trial) continue;
                 if (!suppression.Consequences.Any(p => rule.Id.StartsWith(p, StringComparison.Ordinal))) continue;
                 if (observations.RemoveAll(o => places is null || places.Contains(o.Where)) > 0) left.Add(rule.Id);
             }

@@ -101,6 +101,7 @@ static class RuleRegistry
         IllConditionedKernel.Rule,
         SaliencyBottleneck.Rule,
         AmbiguousGradient.Rule,
+        TrialStalls.Rule,
         Nondeterminism.Rule,
         DeviceMismatch.Rule,
         RewriteChangesOutputs.Rule,

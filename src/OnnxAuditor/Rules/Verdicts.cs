@@ -65,6 +65,7 @@ static class Verdicts
         ("ACT003", Severity.Warning, Effect.Fix),
         ("GRD001", Severity.Warning, Effect.Fix),
         ("GRD002", Severity.Warning, Effect.Fix),
+        ("GRD016", Severity.Warning, Effect.Fix),
     ];
 
     static readonly FrozenDictionary<string, (Severity From, Effect Effect)> ByRule =
@@ -74,7 +75,8 @@ static class Verdicts
     /// <param name="findings">The findings of all rules.</param>
     /// <param name="coverage">What the gradients reach.</param>
     /// <param name="shipped">The run on the shipped weights; null where none was made.</param>
-    public static VerdictResult Of(IReadOnlyList<Finding> findings, Coverage coverage, ModelMeasurement? shipped)
+    /// <param name="trials">Trial trainings: one that fails counts by its finding (GRD016), one that succeeds is told.</param>
+    public static VerdictResult Of(IReadOnlyList<Finding> findings, Coverage coverage, ModelMeasurement? shipped, IReadOnlyList<TrialReport>? trials = null)
     {
         if (Strongest(findings, Effect.Hides) is { } hidden) return new(Verdict.Undetermined, Because(hidden));
         if (Strongest(findings, Effect.Blocks) is { } blocking) return new(Verdict.NotTrainable, Because(blocking));
@@ -91,7 +93,19 @@ static class Verdicts
             return new(Verdict.TrainableWithFixes, $"{char.ToUpperInvariant(reached[0])}{reached[1..]}; {NumberFormat.Count(fixes.Count, "finding asks", "findings ask")} for a fix first ({Phrase.List(fixes, 6)}).");
         return share < EnoughCoverage
             ? new(Verdict.TrainableWithFixes, $"Only part of the model would be trained: {reached}.")
-            : new(Verdict.Trainable, $"{char.ToUpperInvariant(reached[0])}{reached[1..]} and no finding stands against training.");
+            : new(Verdict.Trainable, $"{char.ToUpperInvariant(reached[0])}{reached[1..]} and no finding stands against training{Proved(trials ?? [])}.");
+    }
+
+    /// <summary>What a trial from the shipped weights adds, as a clause; empty where none was made.</summary>
+    static string Proved(IReadOnlyList<TrialReport> trials)
+    {
+        var best = trials.Where(t => t.Outcome is not null && t.Weights.Equals("shipped", StringComparison.Ordinal)).MinBy(t => t.Outcome);
+        return best switch
+        {
+            { Outcome: TrialOutcome.Overfits } => $"; a trial learned one batch by heart in {NumberFormat.Count(best.Steps - 1, "step")}",
+            { Outcome: TrialOutcome.Slow } => $"; a trial of {NumberFormat.Count(best.Steps, "step")} learned from one batch, slowly",
+            _ => "",
+        };
     }
 
     static Finding? Strongest(IReadOnlyList<Finding> findings, Effect effect) => findings.FirstOrDefault(f => EffectOf(f) == effect);

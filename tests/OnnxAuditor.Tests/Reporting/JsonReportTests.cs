@@ -64,6 +64,8 @@ public class JsonReportTests
     [InlineData("/models/0/findings/0/ruleId", "nonsense")]
     [InlineData("/models/0/layers/0/activation/rms", "high")]
     [InlineData("/models/0/layers/0/activation/zeroFraction", 1.5)]
+    [InlineData("/models/0/trial/outcome", "fine")]
+    [InlineData("/models/0/trials/0/steps", "2")]
     [InlineData("/models/0/unknown", 1)]
     [InlineData("/models/0/measurement/seed", 0.5)]
     [InlineData("/models/0/tensors/0/name", null)]

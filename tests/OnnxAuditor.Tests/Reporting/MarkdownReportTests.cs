@@ -29,7 +29,7 @@ public partial class MarkdownReportTests
         var text = MarkdownReport.Write(SampleReports.Of(SampleReports.Sick), SampleReports.Glossary);
         Assert.StartsWith("---\nmodel: \"vendor/sick_mlp.onnx\"\nsha256: ", text, StringComparison.Ordinal);
         var headings = SectionHeading().Matches(text).Select(m => m.Groups["text"].Value).ToList();
-        Assert.Equal(["Top findings", "Model", "How it was measured", "Proxies", "Signal through depth", "Layers", "All findings", "Glossary"], headings);
+        Assert.Equal(["Top findings", "Model", "How it was measured", "Proxies", "Signal through depth", "Layers", "Trial training", "All findings", "Glossary"], headings);
         Assert.Contains("**Not trainable** · coverage 79.73 %", text[..text.IndexOf("## ", StringComparison.Ordinal)], StringComparison.Ordinal);
     }
 

@@ -55,6 +55,25 @@ static class SampleReports
             new("WGT003", Severity.Warning, Confidence.Certain, "layers.3.weight", "2 of 128 rows are zero", "2 rows", "1 row", "Prune them", "55aa5c07de23f6b8") { SuppressedBy = "baseline.json" },
             new("TRN024", Severity.Info, Confidence.Certain, "/head/Softmax", "The output is a probability", "", "", "", "77aa5c07de23f6b8"),
         ],
+        Trials =
+        [
+            new("shipped", "frozen", "adam", 16)
+            {
+                Outcome = TrialOutcome.Stalls,
+                Because = "the loss fell from 2.402 to 1.961 in 3 steps; outputs that ignore the inputs reach 1.96",
+                LearningRate = 0.03,
+                Losses = [2.402, 2.1, 1.97, 1.961],
+                MaxStableLearningRate = 0.1,
+                ConstantLoss = 1.96,
+                NeverMoved = ["layers.0.weight", "<b>|x"],
+                HalfMoved = [("layers.1.weight", 0.875)],
+                NoiseScaleUnavailable = "the batch holds one sample",
+                UpdateRatios = [("layers.1.weight", 1.5e-6), ("layers.11.weight", 0.0123)],
+                Range = [(0.03, 1.97), (0.1, 2.2), (0.3, null)],
+            },
+            new("reinit", "frozen", "adam", 16) { Outcome = TrialOutcome.Overfits, Because = "the loss fell from 2.3 to 0.19 in 2 steps", LearningRate = 0.1, Losses = [2.3, 0.9, 0.19], StepsToTenth = 2, MaxStableLearningRate = 0.3, ConstantLoss = 1.96, NoiseScale = 42.5, UpdateRatios = [("layers.1.weight", 1.5e-3)], Range = [(0.1, 0.5)] },
+            new("reinit", "batch", "adam", 16) { Unavailable = "no gradient reaches any parameter" },
+        ],
         Tensors = [new("layers.0.weight", "128×784", "weight", true, 6.541, 1.2e-9), new("layers.0.bias", "128", "bias", true, 0.3, null), new("norm.mean", "64", "statistics", false, double.NaN, null)],
         Layers = [.. Enumerable.Range(0, 12).SelectMany(Block)],
         Notes = ["Softmax at the head was stripped for the loss", "2 Identity nodes were un-shared"],

@@ -31,6 +31,10 @@ static class RuleCases
         new("GRD011", Severity.Warning, () => Curved(Plain(), gain: 1e-6), () => Curved(Plain(), gain: 0)),
         new("GRD011", Severity.Warning, () => Curved(Plain(), gain: 1e6), () => Curved(Plain())),
         new("GRD015", Severity.Info, () => Checked(gradient: Agreement.Kink), () => Checked()),
+        new("GRD016", Severity.Warning, () => Tried(TrialOutcome.Stalls), () => Tried(TrialOutcome.Slow)),
+        new("GRD016", Severity.Warning, () => Tried(TrialOutcome.Diverges), () => Tried(TrialOutcome.Diverges, TrialOutcome.Overfits)),
+        new("GRD016", Severity.Info, () => Tried(TrialOutcome.Overfits, reinit: TrialOutcome.Stalls), () => Tried(TrialOutcome.Overfits, reinit: TrialOutcome.Slow)),
+        new("GRD016", Severity.Info, () => Tried(TrialOutcome.Overfits, still: "fc1.weight"), () => Tried(TrialOutcome.Overfits, still: "fc1.bias")),
         new("NUM003", Severity.Error, () => Checked(output: Agreement.Differs), () => Checked(output: Agreement.Kink)),
         new("NUM004", Severity.Error, () => Checked(gradient: Agreement.Differs), () => Checked(gradient: Agreement.Kink)),
         new("NUM004", Severity.Error, () => Checked(layer: Agreement.Differs), Plain),
@@ -147,6 +151,17 @@ static class RuleCases
     }
 
     /// <summary>A measurement of curvature that no rule minds, but for what is given.</summary>
+    /// <summary>Trials from the shipped weights with frozen and with batch statistics, and from re-initialised ones.</summary>
+    static RuleContext Tried(TrialOutcome frozen, TrialOutcome? batch = null, TrialOutcome? reinit = null, string? still = null) => Plain() with
+    {
+        Trials =
+        [
+            new TrialReport("shipped", "frozen", "momentum", 16) { Outcome = frozen, NeverMoved = still is null ? [] : [still] },
+            new TrialReport("shipped", "batch", "momentum", 16) { Outcome = batch, Unavailable = batch is null ? "there is no norm" : null },
+            new TrialReport("reinit", "frozen", "momentum", 16) { Outcome = reinit ?? TrialOutcome.Overfits },
+        ],
+    };
+
     static RuleContext Curved(RuleContext context, double largest = 1, double smallest = 0, double? trace = null, double traceError = 0.1, double? autocorrelation = 0.9, double gain = 1, bool ownTargets = false) => context with
     {
         Curvature = new CurvatureMeasurement(new HessianMeasurement(1000, largest, smallest, 0.01, trace ?? 10 * largest, traceError, 30), null, new InputMeasurement("x", "y", autocorrelation, 32, gain, 5, 10), null) { OwnTargets = ownTargets },

@@ -18,8 +18,7 @@ sealed record OrtSettings(string Device = "cpu", int Threads = 0, bool Optimize 
 sealed partial class OrtExecutor : IExecutor
 {
     readonly InferenceSession session;
-    readonly SharedInitializers? shared;
-    readonly OrtMemoryInfo cpu = OrtMemoryInfo.DefaultInstance;
+    readonly SharedInitializers shared;
 
     /// <summary>Makes a session.</summary>
     /// <param name="model">The model; graph inputs without contents are fed at each run.</param>
@@ -28,33 +27,8 @@ sealed partial class OrtExecutor : IExecutor
     /// <exception cref="ModelException">ONNX Runtime cannot load the model; the message is its own, in one line.</exception>
     public OrtExecutor(Model model, OrtSettings settings, int shareFrom = 1024)
     {
-        using var options = new SessionOptions
-        {
-            GraphOptimizationLevel = settings.Optimize ? GraphOptimizationLevel.ORT_ENABLE_ALL : GraphOptimizationLevel.ORT_DISABLE_ALL,
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
-            IntraOpNumThreads = HasRacyScatter(model.Graph) ? 1 : settings.Threads,
-        };
-        options.AddSessionConfigEntry("session.use_deterministic_compute", "1");
-        // On graphs of thousands of nodes it takes as long as all other optimisations together, and our graphs hold little for it.
-        options.AddSessionConfigEntry("optimization.disable_specified_optimizers", "CommonSubexpressionElimination");
-        if (settings.ProfilePrefix is { } prefix)
-        {
-            options.EnableProfiling = true;
-            options.ProfileOutputPathPrefix = prefix;
-        }
-        // Spinning threads take the processor from whoever else works on the machine.
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-        Provider = OrtDevice.Append(options, settings.Device);
-        shared = new SharedInitializers(options, model.Graph.Initializers.Where(v => v.Data is { Unavailable: null, Type: not ElementType.String } d && d.Bytes.Length >= shareFrom));
-        try
-        {
-            session = new InferenceSession(OnnxWriter.ToBytes(model, new WriteOptions { References = shared.References }), options);
-        }
-        catch (OnnxRuntimeException e)
-        {
-            shared.Dispose();
-            throw new ModelException(ModelProblem.Unsupported, $"ONNX Runtime cannot load the graph: {InOneLine(e)}", e);
-        }
+        var opened = Session.Open(model, settings, shareFrom);
+        (session, shared, Provider) = (opened.Inference, opened.Shared, opened.Provider);
     }
 
     /// <summary>The execution provider that was asked for.</summary>
@@ -85,7 +59,7 @@ sealed partial class OrtExecutor : IExecutor
         }
         catch (OnnxRuntimeException e)
         {
-            throw new ModelException(ModelProblem.Unsupported, $"ONNX Runtime failed while running the graph: {InOneLine(e)}", e);
+            throw Failed(e);
         }
         finally
         {
@@ -101,13 +75,17 @@ sealed partial class OrtExecutor : IExecutor
     public void Dispose()
     {
         session.Dispose();
-        shared?.Dispose();
+        shared.Dispose();
     }
 
     /// <summary>ONNX Runtime's CPU ScatterND with a reduction loses updates of duplicate indices when it runs on more than one thread.</summary>
     internal static bool HasRacyScatter(Graph graph) => graph.AllNodes().Any(n => n.Is("ScatterND") && n.String("reduction", "none") != "none");
 
-    unsafe OrtValue Feed(TensorData data, List<MemoryHandle> pins)
+    /// <summary>What a failed run throws.</summary>
+    internal static ModelException Failed(OnnxRuntimeException e) => new(ModelProblem.Unsupported, $"ONNX Runtime failed while running the graph: {InOneLine(e)}", e);
+
+    /// <summary>A tensor over the memory of data, which stays pinned by the handles added.</summary>
+    internal static unsafe OrtValue Feed(TensorData data, List<MemoryHandle> pins)
     {
         long[] dims = [.. data.Dims];
         if (data.Type == ElementType.String)
@@ -119,7 +97,53 @@ sealed partial class OrtExecutor : IExecutor
         if (data.Bytes.Length == 0) return OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, (TensorElementType)data.Type, dims);
         var pin = data.Bytes.Pin();
         pins.Add(pin);
-        return OrtValue.CreateTensorValueWithData(cpu, (TensorElementType)data.Type, dims, (nint)pin.Pointer, data.Bytes.Length);
+        return OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, (TensorElementType)data.Type, dims, (nint)pin.Pointer, data.Bytes.Length);
+    }
+
+    /// <summary>An open session with what it holds on to.</summary>
+    /// <param name="Inference">ONNX Runtime's session.</param>
+    /// <param name="Shared">The weights that it reads where they lie.</param>
+    /// <param name="Provider">The execution provider that was asked for.</param>
+    internal sealed record Session(InferenceSession Inference, SharedInitializers Shared, string Provider) : IDisposable
+    {
+        /// <summary>Opens a session; see the constructor of <see cref="OrtExecutor"/>.</summary>
+        public static Session Open(Model model, OrtSettings settings, int shareFrom)
+        {
+            using var options = new SessionOptions
+            {
+                GraphOptimizationLevel = settings.Optimize ? GraphOptimizationLevel.ORT_ENABLE_ALL : GraphOptimizationLevel.ORT_DISABLE_ALL,
+                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+                IntraOpNumThreads = HasRacyScatter(model.Graph) ? 1 : settings.Threads,
+            };
+            options.AddSessionConfigEntry("session.use_deterministic_compute", "1");
+            // On graphs of thousands of nodes it takes as long as all other optimisations together, and our graphs hold little for it.
+            options.AddSessionConfigEntry("optimization.disable_specified_optimizers", "CommonSubexpressionElimination");
+            if (settings.ProfilePrefix is { } prefix)
+            {
+                options.EnableProfiling = true;
+                options.ProfileOutputPathPrefix = prefix;
+            }
+            // Spinning threads take the processor from whoever else works on the machine.
+            options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+            var provider = OrtDevice.Append(options, settings.Device);
+            var shared = new SharedInitializers(options, model.Graph.Initializers.Where(v => v.Data is { Unavailable: null, Type: not ElementType.String } d && d.Bytes.Length >= shareFrom));
+            try
+            {
+                return new(new InferenceSession(OnnxWriter.ToBytes(model, new WriteOptions { References = shared.References }), options), shared, provider);
+            }
+            catch (OnnxRuntimeException e)
+            {
+                shared.Dispose();
+                throw new ModelException(ModelProblem.Unsupported, $"ONNX Runtime cannot load the graph: {InOneLine(e)}", e);
+            }
+        }
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            Inference.Dispose();
+            Shared.Dispose();
+        }
     }
 
     /// <summary>ONNX Runtime's message without the place in its own sources where it was thrown.</summary>
