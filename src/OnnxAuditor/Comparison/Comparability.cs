@@ -58,5 +58,5 @@ static class Comparability
 
     static string Sample(string shape) => shape.IndexOf('×', StringComparison.Ordinal) is >= 0 and var at ? shape[(at + 1)..] : "a number";
 
-    static string List(IReadOnlyList<string> items) => items.Count == 0 ? "none" : string.Join(", ", items.GroupBy(i => i, StringComparer.Ordinal).Select(g => g.Count() > 1 ? $"{g.Count()} of {g.Key}" : g.Key));
+    static string List(List<string> items) => items.Count == 0 ? "none" : string.Join(", ", items.GroupBy(i => i, StringComparer.Ordinal).Select(g => g.Count() > 1 ? $"{g.Count()} of {g.Key}" : g.Key));
 }

@@ -46,7 +46,7 @@ static class RankModels
 
     static bool IsAhead(ScoreWithSpread a, ScoreWithSpread b, bool higherIsBetter) => higherIsBetter ? a.Low > b.High : a.High < b.Low;
 
-    static ProxyComparison One(string id, IReadOnlyList<ProxyResult?> found)
+    static ProxyComparison One(string id, List<ProxyResult?> found)
     {
         var higherIsBetter = found.First(p => p is not null)!.HigherIsBetter;
         ScoreWithSpread[] scores = [.. found.Select(Spread)];
@@ -71,7 +71,7 @@ static class RankModels
     ];
 
     /// <summary>The sum of ln(rank / models) over the four parts, ranks counted from the worst; null where a model lacks a part.</summary>
-    static ProxyComparison? AzNasRanks(IReadOnlyList<ProxyResult?> found)
+    static ProxyComparison? AzNasRanks(List<ProxyResult?> found)
     {
         if (found.Any(p => p is null || AzNasParts.Any(part => !p.Components.ContainsKey(part)))) return null;
         double[] sums = new double[found.Count];

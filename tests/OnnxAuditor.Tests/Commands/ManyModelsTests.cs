@@ -34,6 +34,7 @@ public sealed class ManyModelsTests : IDisposable
     {
         var start = new ProcessStartInfo("dotnet", [typeof(AuditProcess).Assembly.Location, "audit", "models", "--jobs", "2", "--proxies", "grad_norm,naswot", "--batch", "8", "--threads", "1", "-q", .. more])
         {
+            UseShellExecute = false,
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -31,13 +31,18 @@ sealed class Browser : IAsyncDisposable
     /// <summary>Starts the browser with one empty page.</summary>
     public static async Task<Browser> Start(CancellationToken cancellation)
     {
-        var profile = Directory.CreateTempSubdirectory("browser-").FullName;
+        var folder = Directory.CreateTempSubdirectory("browser-").FullName;
         var start = new ProcessStartInfo(Program!,
         [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--remote-debugging-port=0", $"--user-data-dir={profile}", "about:blank",
-        ]) { RedirectStandardError = true, RedirectStandardOutput = true };
-        var browser = new Browser(Process.Start(start)!, profile);
+            "--remote-debugging-port=0", $"--user-data-dir={folder}", "about:blank",
+        ])
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        var browser = new Browser(Process.Start(start)!, folder);
         const string mark = "DevTools listening on ";
         string? line;
         while ((line = await browser.process.StandardError.ReadLineAsync(cancellation)) is not null && !line.StartsWith(mark, StringComparison.Ordinal)) { }
