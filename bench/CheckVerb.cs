@@ -48,6 +48,7 @@ static class CheckVerb
         var page = new ResultsPage("What a check costs", string.Create(CultureInfo.InvariantCulture, $"check --rounds {rounds} --page"));
         page.Line(string.Create(CultureInfo.InvariantCulture, $"The command `onnx-auditor check` as a process of its own, Release build, from its start to its end: medians of {rounds} runs, all rows taken in turns. Processor time is summed over all threads."));
         page.Line(string.Create(CultureInfo.InvariantCulture, $"The model is `{Path.GetFileName(file)}`, {new FileInfo(file).Length / 1e6:0.0} MB. `--version` is the bare start of the program."));
+        page.Line("Wall times grow with whatever else the machine does; processor times are what to compare.");
         page.Line();
         var folder = Directory.CreateTempSubdirectory("check-");
         try
