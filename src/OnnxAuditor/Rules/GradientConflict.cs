@@ -13,7 +13,7 @@ static class GradientConflict
         WhyItMatters: "The mean gradient is then what little the samples have left in common; stochastic gradient descent goes to and fro, and its speed falls with the size of the conflict. Depth without skip connections or normalisation makes conflict likely, and so do labels that contradict each other.",
         HowItIsComputed: """
             With `--profile full`, `--data` and `--labels`: the Gram matrix of the gradients of single samples' losses by all convolution and linear weights, on the shipped weights, with frozen statistics; of it the cosines of all pairs
-            of at least 8 samples. Without labels of the user's nothing is said: gradients towards targets drawn at random conflict by construction (half to nine tenths of the pairs, in the networks measured).
+            of at least 8 samples. Without labels of the user's nothing is said: gradients towards targets drawn at random conflict by construction (0.4 to 0.9 of the pairs, in the drawn networks measured).
             """,
         Threshold: """
             More than half of the pairs with a negative product, and a smallest cosine below −0.3 (gradient confusion, Sankararaman et al. 2020: of n random directions in thousands of dimensions none is below −0.1). Where the weights look

@@ -24,7 +24,7 @@ static class HalfPrecisionUnderflow
             zero and lie below 2⁻²⁴. The loss scale named is the largest power of two that keeps the largest entry seen, by layers and by parameters, below an eighth of 65504. Judged are models at least half of whose
             weight elements are float16, not bfloat16.
             """,
-        Threshold: "More than 5 % of the entries; 2⁻²⁴ = 6e-8 is the smallest positive number of IEEE 754 binary16. In the network of figure 3 of Micikevicius et al. it was 31 %, and training diverged without scaling.",
+        Threshold: "More than 5 % of the entries; 2⁻²⁴ = 6e-8 is the smallest positive number of IEEE 754 binary16. The detector in section 3.2 of Micikevicius et al. diverged without a loss scale.",
         Example: "34 % of the entries are below 6e-8; with a loss scale of 2^12 it would be 0.1 %.",
         Remedy: "Scale the loss (`torch.amp.GradScaler(init_scale=2.0**k)`) and keep float32 master weights, or train in bfloat16.",
         WhenToIgnore: "Where the model is converted back to float32 for training.",

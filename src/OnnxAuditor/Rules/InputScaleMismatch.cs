@@ -18,7 +18,7 @@ static class InputScaleMismatch
             2. Elsewhere, with `--profile full`: passes with the inputs times 1/255 and times 255; the change of each float output from sample to sample, relative to its size, at each scale.
             """,
         Threshold: """
-            1. A factor s beyond 20 either way: natural images and noise of one variance differ by less in what a first layer makes of them (measured on networks trained on images of unit scale: 0.3 to 2.5), and 0–255 against 0–1 is 255.
+            1. A factor s beyond 20 either way: natural images and noise of one variance differ by less in what a first layer makes of them (measured on networks trained on images of unit scale: 0.35 to 1.2), and 0–255 against 0–1 is 255.
             2. A change of less than 5 % of that at the larger scale, and of less than 1 % of the output's size. Confidence hint.
             """,
         Example: "`/stem/bn`: running variances are 5200 times those of the batch, as for inputs 72 times larger: bytes of 0–255.",

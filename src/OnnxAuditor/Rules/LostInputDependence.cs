@@ -24,7 +24,7 @@ static class LostInputDependence
                the last quarter of the layers.
             """,
         Threshold: """
-            1. Below 1e-5, samples differ by less than half a per cent of their size; and less than a thousandth of the difference at the first layer is left. Published networks on noise were measured from 7e-4 on.
+            1. Below 1e-5, samples differ by less than half a per cent of their size; and less than a thousandth of the difference at the first layer is left. Published networks on noise were measured from 2e-4 on.
             2. Above 0.5: neighbours are at more than 60°. At least 4 different depths for both.
             """,
         Example: "`deep_sigmoid_mlp`: 1 − cosine falls from 0.96 behind the first layer to 1e-15 behind the twelfth.",

@@ -21,7 +21,7 @@ static class RankCollapse
             1. Behind each norm and sum whose output is [samples, tokens, channels] with at least 4 tokens: the mean cosine of pairs of tokens of one sample. The last such layer is judged.
             2. For each convolution and linear layer of at least 16 channels and 16 rows: the effective number of directions (tr C)² / tr C² of the channel covariance C over samples and positions. The median over the
                last quarter of the layers by depth is judged. Only with data of the user's: noise of one strength makes the layers of healthy networks vary along one direction too
-               (published ones were measured down to 1.004).
+               (published ones were measured down to 1.001).
             """,
         Threshold: """
             1. One minus the mean cosine below 1e-3 at the last layer and less than a tenth of that at the first: tokens differ by less than 5 % of their length. Published and drawn networks had 0.03 to 1.
