@@ -17,6 +17,8 @@ enum ExitCode
     Internal = 4,
     /// <summary>A time or memory budget was exceeded.</summary>
     Budget = 5,
+    /// <summary>The user ended the run, as shells report it: 128 and the number of the signal.</summary>
+    Interrupted = 130,
 }
 
 /// <summary>Which code an exception stands for; the only place that knows.</summary>
@@ -27,6 +29,7 @@ static class ExitCodes
     {
         AuditProcessException e => e.Code,
         UsageException => ExitCode.Usage,
+        OperationCanceledException => ExitCode.Interrupted,
         ModelException { Problem: ModelProblem.Unreadable or ModelProblem.InvalidGraph or ModelProblem.ExternalData } => ExitCode.Unreadable,
         ModelException { Problem: ModelProblem.Binding } => ExitCode.Usage,
         ModelException { Problem: ModelProblem.Budget } => ExitCode.Budget,
@@ -39,6 +42,7 @@ static class ExitCodes
     public static string Message(Exception exception) => Of(exception) switch
     {
         ExitCode.Internal when exception is not AuditProcessException => $"internal error, please report it: {exception}",
+        ExitCode.Interrupted => "interrupted",
         _ when exception is OutOfMemoryException => "not enough memory: give a smaller --batch or --max-memory",
         _ => exception.Message,
     };
