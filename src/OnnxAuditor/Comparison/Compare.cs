@@ -51,7 +51,11 @@ static class Compare
         var (a, b) = (ComparisonResult.Letter(better), ComparisonResult.Letter(worse));
         var count = $"{a} is ahead on {ahead} of {NumberFormat.Count(all, "proxy", "proxies")}, {b} on {behind}, and on {all - ahead - behind} the difference is within the spread over seeds";
         if (ahead + behind < Decided * all) return $"{a} and {b} are not told apart: {count}.";
-        return ahead >= Majority * (ahead + behind) ? $"{a} ranks before {b}: {count}." : $"The proxies contradict each other on {a} and {b}, which are therefore not ranked: {count}.";
+        if (ahead >= Majority * (ahead + behind)) return $"{a} ranks before {b}: {count}.";
+        var (rankA, rankB) = (ranking.MeanRanks[better], ranking.MeanRanks[worse]);
+        return rankA == rankB
+            ? $"The proxies contradict each other on {a} and {b}, which are not ranked: {count}."
+            : $"By its mean rank {a} comes before {b} ({NumberFormat.Value(rankA)} to {NumberFormat.Value(rankB)}), but the proxies contradict each other, so that this is no ground for a choice: {count}.";
     }
 
     static string Size(IReadOnlyList<ModelReport> models, RankAggregate ranking)
@@ -60,7 +64,7 @@ static class Compare
         var sizes = string.Join(", ", bySize.Select(i => $"{ComparisonResult.Letter(i)} {NumberFormat.Large(models[i].Parameters.Trainable)}"));
         if (models.Select(m => m.Parameters.Trainable).Distinct().Count() == 1) return $"They are of one size ({NumberFormat.Large(models[0].Parameters.Trainable)} trainable parameters), so that size explains no difference.";
         return bySize.SequenceEqual(ranking.Order)
-            ? $"The parameter count alone ({sizes}) ranks them the same way: the proxies add nothing that it does not say."
+            ? $"The parameter count alone ({sizes}) ranks them the same way; of two explanations it is the simpler one."
             : $"The parameter count alone ({sizes}) ranks them otherwise.";
     }
 

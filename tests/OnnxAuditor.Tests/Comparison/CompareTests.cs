@@ -39,9 +39,14 @@ public class CompareTests
             Model("b.onnx", Proxy("x", true, 2, 3, 4), Proxy("y", true, 0, 1, 2), Proxy("z", true, 5, 6, 7))), StringComparison.Ordinal);
 
     [Fact]
-    public void Proxies_that_contradict_each_other_rank_nothing() =>
-        Assert.Contains("The proxies contradict each other on A and B, which are therefore not ranked", Conclusion(
-            Model("a.onnx", Proxy("x", true, 1, 2, 3), Proxy("y", true, 5, 6, 7)), Model("b.onnx", Proxy("x", true, 5, 6, 7), Proxy("y", true, 1, 2, 3))), StringComparison.Ordinal);
+    public void Proxies_that_contradict_each_other_are_said_to()
+    {
+        var (a, b) = (Model("a.onnx", Proxy("x", true, 1, 2, 3), Proxy("y", true, 5, 6, 7)), Model("b.onnx", Proxy("x", true, 5, 6, 7), Proxy("y", true, 1, 2, 3)));
+        Assert.Contains("The proxies contradict each other on A and B, which are not ranked", Conclusion(a, b), StringComparison.Ordinal);
+        // Three to two is no majority of two thirds.
+        ModelReport[] five = [.. ((double[])[1, 2]).Select((own, m) => Model($"{m}.onnx", [.. Enumerable.Range(0, 5).Select(k => Proxy($"p{k}", true, k < 3 ? own : 3 - own, k < 3 ? own : 3 - own))]))];
+        Assert.Contains("By its mean rank B comes before A (1.4 to 1.6), but the proxies contradict each other", Conclusion(five), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void One_seed_has_no_spread_and_ranks_nothing()
