@@ -70,8 +70,8 @@ static class Compare
 
     static IReadOnlyList<RuleComparison> Findings(IReadOnlyList<ModelReport> models) =>
     [
-        .. models.SelectMany(m => m.Findings).GroupBy(f => f.RuleId, StringComparer.Ordinal)
-            .Select(g => new RuleComparison(g.Key, g.Max(f => f.Severity), [.. models.Select(m => m.Findings.Where(f => f.RuleId.Equals(g.Key, StringComparison.Ordinal)).Sum(f => f.Count))]))
+        .. models.SelectMany(m => m.Findings).GroupBy(f => (f.RuleId, f.Severity))
+            .Select(g => new RuleComparison(g.Key.RuleId, g.Key.Severity, [.. models.Select(m => m.Findings.Where(f => (f.RuleId, f.Severity) == g.Key).Sum(f => f.Count))]))
             .OrderByDescending(r => r.Severity).ThenBy(r => r.RuleId, StringComparer.Ordinal),
     ];
 }

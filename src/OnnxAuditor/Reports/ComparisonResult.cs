@@ -5,7 +5,7 @@ namespace OnnxAuditor.Reports;
 /// <param name="Proxies">The proxies that at least one model has, in registry order.</param>
 /// <param name="Ranking">The ranks over all proxies; null where the models do not compare.</param>
 /// <param name="Conclusion">The conclusion in plain words, a sentence each.</param>
-/// <param name="Findings">Findings by rule, with the models that have them.</param>
+/// <param name="Findings">Findings by rule and severity, with the models that have them.</param>
 /// <param name="Changes">What changed from the first model to each that is a version of it.</param>
 sealed record ComparisonResult(
     IReadOnlyList<string> Objections,
@@ -42,9 +42,9 @@ sealed record ScoreWithSpread(double? Value, double? Low, double? High, string? 
 /// <param name="Order">The models from best to worst mean rank.</param>
 sealed record RankAggregate(IReadOnlyList<double> MeanRanks, double? Concordance, IReadOnlyList<string> Ballots, IReadOnlyDictionary<(int Ahead, int Behind), int> Wins, IReadOnlyList<int> Order);
 
-/// <summary>A rule and the models in which it found something.</summary>
+/// <summary>A rule and the models in which it found something of one severity.</summary>
 /// <param name="RuleId">The rule.</param>
-/// <param name="Severity">The worst severity among them.</param>
+/// <param name="Severity">The severity.</param>
 /// <param name="Places">The number of places in each model; 0 where there is no finding.</param>
 sealed record RuleComparison(string RuleId, Severity Severity, IReadOnlyList<int> Places);
 
