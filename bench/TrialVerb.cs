@@ -49,7 +49,7 @@ static class TrialVerb
     static ResultsPage Page(List<Tried> audited, AuditOptions options, string command)
     {
         var result = new ResultsPage("Rules against trial trainings", command);
-        result.Line(string.Create(CultureInfo.InvariantCulture, $"Every network of `models/` and of the shared folders `torch` and `real` is trained for up to {options.Trial} steps with {options.Optimizer} on one synthetic batch, from the shipped weights and from re-initialised ones (docs/training.md)."));
+        result.Line(string.Create(CultureInfo.InvariantCulture, $"Networks of `models/` and of the shared folders `torch` and `real` are trained for up to {options.Trial} steps with {options.Optimizer} on one synthetic batch, from the shipped weights and from re-initialised ones (docs/training.md)."));
         result.Line("A network *fails* where no trial from the shipped weights learns (stalls or diverges with frozen and with batch statistics), or where GRD016 says that a large part of the parameters did not move. A trial that could not be made, or was cut off by time, does not count.");
         result.Line();
         result.Line("## Networks");
@@ -99,7 +99,7 @@ static class TrialVerb
             var trials = report.Trials.Where(t => t.Weights == weights).ToList();
             if (trials.Count == 0) return report.BudgetExceeded is null ? "not run" : "cut off";
             return string.Join("; ", trials.Select(t => $"{(t.Outcome is { } o ? TrialJson.Word(o) : $"not available ({t.Unavailable!.Split('\n')[0].Replace('|', '/')})")}{(trials.Count > 1 ? $" ({t.NormStatistics})" : "")}"
-                + (t is { Outcome: not null, Losses.Count: > 1 } ? string.Create(CultureInfo.InvariantCulture, $", {NumberFormat.Value(t.Losses[0])} → {NumberFormat.Value(t.Losses[^1])} in {t.Steps - 1}") : "")));
+                + (t is { Outcome: not null, Losses.Count: > 1 } ? string.Create(CultureInfo.InvariantCulture, $", {NumberFormat.Value(t.Losses[0])} → {NumberFormat.Value(t.Losses[^1])} in {t.Steps}") : "")));
         }
     }
 }

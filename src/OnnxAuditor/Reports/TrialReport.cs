@@ -62,6 +62,6 @@ sealed record TrialReport(string Weights, string NormStatistics, string Optimize
     /// <summary>Length of the update over length of the parameter, median over the steps looked at, by parameter in graph order; parameters of length zero are left out.</summary>
     public IReadOnlyList<(string Name, double Ratio)> UpdateRatios { get; init; } = [];
 
-    /// <summary>Steps made.</summary>
-    public int Steps => Losses.Count;
+    /// <summary>Steps from the first loss to the last.</summary>
+    public int Steps => Math.Max(0, Losses.Count - 1);
 }

@@ -30,7 +30,7 @@ static class TrialStalls
             From the shipped weights, every trial stalls or diverges: warning, and the verdict asks for a fix. From re-initialised ones only: info, as the artefact itself can be trained further. Parameters of which at
             least half the elements kept their bits, and which hold more than 10 % of the trainable elements: info.
             """,
-        Example: "`deep_sigmoid_mlp`: the loss falls from 2.338 to 1.96 in 99 steps, and outputs that ignore the inputs reach 1.96. Likely cause: GRD001.",
+        Example: "`deep_sigmoid_mlp`: the loss falls from 2.338 to 1.96 in 100 steps, and outputs that ignore the inputs reach 1.96. Likely cause: GRD001.",
         Remedy: "Mend what the rule named as the likely cause says; without one, look at the updates by layer in the report's section on the trial, and try another optimizer (`--optimizer adam`) and real data (`--data`, `--labels`).",
         WhenToIgnore: "Where the targets drawn at random cannot be learned by this kind of model (give `--labels`), or the trial had too few steps (`--trial=1000`).",
         References: "Karpathy 2019, A recipe for training neural networks (overfit one batch); Smith 2017, arXiv 1506.01186 (range test); Goodfellow, Bengio and Courville 2016, Deep Learning, section 11.5"),

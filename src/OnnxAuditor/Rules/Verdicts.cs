@@ -102,7 +102,7 @@ static class Verdicts
         var best = trials.Where(t => t.Outcome is not null && t.Weights.Equals("shipped", StringComparison.Ordinal)).MinBy(t => t.Outcome);
         return best switch
         {
-            { Outcome: TrialOutcome.Overfits } => $"; a trial learned one batch by heart in {NumberFormat.Count(best.Steps - 1, "step")}",
+            { Outcome: TrialOutcome.Overfits } => $"; a trial learned one batch by heart in {NumberFormat.Count(best.Steps, "step")}",
             { Outcome: TrialOutcome.Slow } => $"; a trial of {NumberFormat.Count(best.Steps, "step")} learned from one batch, slowly",
             _ => "",
         };

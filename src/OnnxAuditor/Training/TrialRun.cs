@@ -100,7 +100,7 @@ sealed class TrialRun(CanonicalModel model, TrainGraph graph, TrialSettings sett
         var parameters = carried.Index().Where(c => c.Item.Kind == CarriedKind.Parameter).ToList();
         var ratios = parameters.ToDictionary(p => p.Index, _ => new List<double>());
         var losses = new List<double>();
-        for (var i = 0; i < settings.Steps; i++)
+        for (var i = 0; i <= settings.Steps; i++)
         {
             losses.Add(stepper.Step(rate, cancellation));
             if (!(losses[^1] < GivenUp * losses[0]) || losses[^1] <= goal) break;
