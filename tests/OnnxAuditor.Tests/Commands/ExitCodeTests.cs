@@ -74,14 +74,14 @@ public sealed class ExitCodeTests : IDisposable
         Assert.Single(error.Split('\n'), l => l.StartsWith(Terminal.Prefix, StringComparison.Ordinal));
     }
 
-    /// <summary>The first process that another starts; waits for it.</summary>
+    /// <summary>The first audit that a process starts; waits until it runs as one, and is no mere copy of its parent any more.</summary>
     static string FirstChild(Process parent)
     {
         while (!parent.HasExited)
         {
             // A thread may end between the listing and the reading.
             foreach (var task in Directory.GetDirectories($"/proc/{parent.Id}/task"))
-                if (File.Exists($"{task}/children") && File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var first, ..]) return first;
+                if (File.Exists($"{task}/children") && File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries) is [var first, ..] && File.ReadAllText($"/proc/{first}/cmdline").Contains(AuditProcess.ChildOption, StringComparison.Ordinal)) return first;
             Thread.Sleep(5);
         }
         throw new InvalidOperationException($"The process ended before it started another: {parent.StandardError.ReadToEnd()}");
