@@ -18,8 +18,9 @@ public static class SetNormStatistics
             var single = new Node("BatchNormalization", node.Inputs, [node.Output], node.Attributes.Values, "", node.Name) { Origin = node.Origin };
             var updated = node.Outputs.Skip(1).ToList();
             graph.Nodes[i] = single;
+            // Up to operator set 13 there are four of them: updated mean and variance, then those saved for the backward pass. In inference all are the running ones.
             for (var k = 0; k < updated.Count; k++)
-                if (updated[k] is { } statistic && node.Inputs[3 + k] is { } running) graph.ReplaceUses(statistic, running);
+                if (updated[k] is { } statistic && node.Inputs[3 + k % 2] is { } running) graph.ReplaceUses(statistic, running);
         }
     }
 
