@@ -25,7 +25,7 @@ static class CorrelationTraps
             """,
         Threshold: """
             4 times the edge, an element twice as large as the bulk's largest singular value. Random matrices reach 1.05 at these sizes; trained convolutions behind which a normalisation was folded, whose filters differ in
-            size, reach 2 to 3.5 in the networks of docs/findings.md.
+            size, reach up to 3.7 in the networks of docs/findings.md.
             """,
         Example: "`conv2d_403.w_0`: 7.0 times the edge, kurtosis 407.",
         Remedy: "When training on: a lower learning rate, gradient clipping, weight decay or stronger augmentation. When quantising: one scale a channel.",
