@@ -33,7 +33,7 @@ static class AuditCommand
             if (result.GetValue(asChild)) return Task.FromResult((int)AuditProcess.Answer(paths[0].File, settings.For(paths[0].File).Options, terminal, cancellation));
             if (result.GetValue(shard) is var (part, parts)) paths = [.. paths.Where((_, i) => i % parts == part - 1)];
             using var journal = result.GetValue(resume) is { } file ? Journal.Open(file) : null;
-            var atATime = result.GetValue(jobs) is > 0 and var asked ? (int)asked : Math.Max(1, Environment.ProcessorCount / 2);
+            var atATime = ModelRuns.Jobs(result.GetValue(jobs), Environment.ProcessorCount / 2);
             var isQuiet = output.IsQuiet(result);
             var run = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, output.HasColor(result), progress =>
             {
@@ -42,7 +42,7 @@ static class AuditCommand
                     if (path.File is ModelPaths.StandardInput) return ModelPaths.FromStandardInput(terminal, path, p => Audit.Run(p, audit, progress, cancellation));
                     var done = paths.Count == 1 && journal is null
                         ? Audit.Run(path.File, audit, progress, cancellation)
-                        : Journal.Get(journal, path.File, settings.Words, () => AuditProcess.Run(path.File, ChildWords(settings.Words, audit, atATime), audit.TimeBudget, progress, cancellation));
+                        : Journal.Get(journal, path.File, settings.Described(path.File), () => AuditProcess.Run(path.File, ChildWords(settings.Words, audit, atATime), audit.TimeBudget, progress, cancellation));
                     progress?.Report(new(path.File, "done", 1));
                     return done;
                 }

@@ -27,7 +27,7 @@ static class CheckCommand
             ModelReport One(ModelPath path, AuditOptions audit) => path.File is ModelPaths.StandardInput
                 ? ModelPaths.FromStandardInput(terminal, path, file => Audit.Run(file, audit, null, cancellation))
                 : Audit.Run(path.File, audit, null, cancellation);
-            var run = ModelRuns.All(paths, settings, result.GetValue(jobs) is > 0 and var asked ? (int)asked : Environment.ProcessorCount, One, cancellation);
+            var run = ModelRuns.All(paths, settings, ModelRuns.Jobs(result.GetValue(jobs), Environment.ProcessorCount), One, cancellation);
             foreach (var complaint in run.Complaints) terminal.Complain(complaint);
             destination.Write(run.Report, terminal, output.IsQuiet(result), output.HasColor(result));
             return Task.FromResult((int)run.Code);

@@ -31,7 +31,7 @@ static class CompareCommand
             var settings = new ModelSettings(result, options, policy);
             var paths = ModelPaths.Expand(result.GetRequiredValue(models));
             var isQuiet = output.IsQuiet(result);
-            var atATime = result.GetValue(jobs) is > 0 and var asked ? (int)asked : Math.Max(1, Environment.ProcessorCount / 2);
+            var atATime = ModelRuns.Jobs(result.GetValue(jobs), Environment.ProcessorCount / 2);
             string[] words = [.. OptionValues.Without(settings.Words, "--seeds"), $"--seeds={settings.For(paths[0].File).Options.Seeds}"];
             var run = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, output.HasColor(result), progress =>
             {

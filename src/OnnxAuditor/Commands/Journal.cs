@@ -7,7 +7,7 @@ namespace OnnxAuditor.Commands;
 
 /// <summary>
 /// The models that a run has finished, a line each, so that a run that was interrupted goes on where it ended. A line counts where file, options and version of this program are the same; a last line that was cut off
-/// when the run was killed does not. Two runs may not write one journal at a time.
+/// when the run was killed does not. What lies beside a model (external weights) is not looked at. Two runs may not write one journal at a time.
 /// </summary>
 sealed class Journal : IDisposable
 {
@@ -64,7 +64,7 @@ sealed class Journal : IDisposable
     /// <summary>The report of a model: the one that is kept, or a new one, which is kept.</summary>
     /// <param name="journal">The journal; null for none.</param>
     /// <param name="path">The model's file.</param>
-    /// <param name="words">The options.</param>
+    /// <param name="words">What is in force for the model, data files among it.</param>
     /// <param name="audit">Makes a new report.</param>
     public static ModelReport Get(Journal? journal, string path, IReadOnlyList<string> words, Func<ModelReport> audit)
     {
@@ -92,8 +92,15 @@ sealed class Journal : IDisposable
 
     static string KeyOf(string path, IReadOnlyList<string> words)
     {
+        // Data that a word names is part of what was measured.
+        var data = words.Select(w => w[(w.LastIndexOf('=') + 1)..]).SelectMany(f => File.Exists(f) ? [f] : Directory.Exists(f) ? Directory.EnumerateFiles(f).Order(StringComparer.Ordinal) : (IEnumerable<string>)[]).Select(HashOf);
+        return $"{CommandLine.Tool.Version} {path} {HashOf(path)} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', words.Concat(data)))))}";
+    }
+
+    static string HashOf(string path)
+    {
         using var stream = File.OpenRead(path);
-        return $"{CommandLine.Tool.Version} {path} {Convert.ToHexStringLower(SHA256.HashData(stream))} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', words))))}";
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 
     sealed record Entry(string Key, ModelReport Report);

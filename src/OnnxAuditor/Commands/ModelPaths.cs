@@ -98,6 +98,9 @@ static class ModelPaths
         return parts.Length == 1 ? entries : entries.SelectMany(f => Match(f, parts[1..]));
     }
 
+    /// <summary>The models below a folder.</summary>
+    public static IEnumerable<string> Below(string folder) => Models(folder, recurse: true);
+
     static IEnumerable<string> Models(string folder, bool recurse)
     {
         var here = Directory.EnumerateFiles(folder).Where(f => f.EndsWith(Extension, StringComparison.OrdinalIgnoreCase));

@@ -31,6 +31,9 @@ static class ModelRuns
             [.. results.Select(r => r.Complaint).OfType<string>(), .. notes]);
     }
 
+    /// <summary>How many models run at a time: as many as asked for, or, where 0 were, the number given, at least one.</summary>
+    public static int Jobs(long asked, int otherwise) => asked > 0 ? (int)asked : Math.Max(1, otherwise);
+
     /// <summary>The exit code that a report stands for.</summary>
     public static ExitCode CodeOf(ModelReport report, bool fails) =>
         report.BudgetExceeded is not null ? ExitCode.Budget : report.Unreadable is not null ? ExitCode.Unreadable : fails ? ExitCode.Findings : ExitCode.Clean;

@@ -15,6 +15,9 @@ sealed class ModelSettings(ParseResult given, AuditOptionSet options, PolicyOpti
     readonly Dictionary<string, Configuration?> configurations = new(StringComparer.Ordinal);
     readonly Dictionary<string, IgnoreList?> ignoreLists = new(StringComparer.Ordinal);
     readonly Dictionary<string, Baseline> baselines = new(StringComparer.Ordinal);
+    readonly Dictionary<string, AuditOptions> optionsByWords = new(StringComparer.Ordinal);
+    readonly HashSet<string> seen = new(StringComparer.Ordinal);
+    readonly SortedSet<string> notJudged = new(StringComparer.Ordinal);
     readonly Lock gate = new();
 
     /// <summary>Whether nothing is run, so that there are no numbers that need a pass.</summary>
@@ -22,8 +25,6 @@ sealed class ModelSettings(ParseResult given, AuditOptionSet options, PolicyOpti
 
     /// <summary>The names of what a configuration may set.</summary>
     IReadOnlyList<string> Names => field ??= [.. Configurable.Select(NameOf)];
-
-    readonly SortedSet<string> notJudged = new(StringComparer.Ordinal);
 
     /// <summary>A command that has every option, whichever of them the command in use shows.</summary>
     Command Configured
@@ -49,12 +50,23 @@ sealed class ModelSettings(ParseResult given, AuditOptionSet options, PolicyOpti
     {
         lock (gate)
         {
+            seen.Add(Path.GetFullPath(file));
             var (settings, result) = Effective(file);
             var (failOn, gates) = policy.Read(result);
             if (IsStatic) gates = [.. gates.Where(g => IsJudged(g))];
-            var audit = WithGates(WithRules(options.Read(result), settings), gates) with { ScanOnly = IsStatic };
+            var audit = WithGates(WithRules(Read(result), settings), gates) with { ScanOnly = IsStatic };
             var ignored = Nearby(file, IgnoreList.FileName, ignoreLists, path => IgnoreList.Parse(File.ReadAllText(path), Path.GetRelativePath(".", path)));
             return (audit, new ModelPolicy(failOn, gates, policy.BaselineFile(result) is { } known ? ReadBaseline(known) : null, ignored));
+        }
+    }
+
+    /// <summary>Everything that is in force for a model, as text: equal texts stand for equal audits of one file.</summary>
+    public IReadOnlyList<string> Described(string file)
+    {
+        lock (gate)
+        {
+            var (settings, result) = Effective(file);
+            return [.. OptionValues.Words(options.All, result), .. settings.Where(s => !Configuration.IsOption(s.Key)).Select(s => $"{s.Key}={s.Value.Values[0]}"), .. For(file).Policy.Gates.Select(g => g.Expression)];
         }
     }
 
@@ -72,7 +84,18 @@ sealed class ModelSettings(ParseResult given, AuditOptionSet options, PolicyOpti
     }
 
     /// <summary>What is wrong with the ignore lists that were used, and gates that were not judged.</summary>
-    public IReadOnlyList<string> Complaints() => [.. notJudged, .. ignoreLists.Values.OfType<IgnoreList>().SelectMany(l => l.Complaints(IgnoreList.Today)).Distinct(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Complaints() =>
+        [.. notJudged, .. ignoreLists.Where(l => l.Value is not null).SelectMany(l => l.Value!.Complaints(IgnoreList.Today, IsWhole(Path.GetDirectoryName(l.Key)!))).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>Whether the run saw every model below a folder. Only then does it show that an entry of the folder's list fits nothing: a commit brings the changed files alone.</summary>
+    bool IsWhole(string folder) => ModelPaths.Below(folder).All(f => seen.Contains(Path.GetFullPath(f)));
+
+    /// <summary>The options, read once for each line of words: data files may be large.</summary>
+    AuditOptions Read(ParseResult result)
+    {
+        var key = string.Join('\n', OptionValues.Words(options.All, result));
+        return optionsByWords.TryGetValue(key, out var known) ? known : optionsByWords[key] = options.Read(result);
+    }
 
     (IReadOnlyDictionary<string, Setting> Settings, ParseResult Result) Effective(string file)
     {

@@ -1,4 +1,5 @@
 using GraphRewriter.Ir;
+using MathNet.Numerics.Statistics;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Rules;
@@ -32,7 +33,7 @@ static class InputScaleMismatch
     {
         if (MismatchedStatistics.First(context) is { } first)
         {
-            if (context.CanonicalView?.Own(first.Layer.Node) is { } layer && InputOf(layer) is { } input && ByStatistics(context, first.Norm, SignalLayers.Median(first.Spreads), input) is { } found) yield return found;
+            if (context.CanonicalView?.Own(first.Layer.Node) is { } layer && InputOf(layer) is { } input && ByStatistics(context, first.Norm, first.Spreads.Median(), input) is { } found) yield return found;
             yield break;
         }
         foreach (var output in Sensitivities(context))

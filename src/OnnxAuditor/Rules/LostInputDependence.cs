@@ -1,3 +1,4 @@
+using MathNet.Numerics.Statistics;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Reports;
 
@@ -66,7 +67,7 @@ static class LostInputDependence
     static double? OfNeighbours(Measurement.Instruments.ValueSample sample)
     {
         var cosines = Enumerable.Range(0, sample.Rows / 2).Select(i => sample.Cosine(2 * i, 2 * i + 1)).OfType<double>().ToList();
-        return cosines.Count == 0 ? null : 1 - SignalLayers.Median(cosines);
+        return cosines.Count == 0 ? null : 1 - cosines.Median();
     }
 
     /// <summary>A number behind the first layer and its median over the last quarter by depth, with the deepest layer; null for too few depths.</summary>
@@ -74,6 +75,6 @@ static class LostInputDependence
     {
         var known = layers.Where(l => l.Value is not null).Select(l => (l.Layer, Value: l.Value!.Value)).ToList();
         if (known.Select(l => l.Layer.Depth).Distinct().Count() < context.Limit(MinDepths)) return null;
-        return (known[0].Value, SignalLayers.Median(known.TakeLast(Math.Max(1, known.Count / 4)).Select(l => l.Value)), known[^1].Layer);
+        return (known[0].Value, known.TakeLast(Math.Max(1, known.Count / 4)).Select(l => l.Value).Median(), known[^1].Layer);
     }
 }

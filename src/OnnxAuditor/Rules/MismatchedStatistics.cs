@@ -1,4 +1,5 @@
 using GraphRewriter.Ir;
+using MathNet.Numerics.Statistics;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Reports;
 
@@ -28,7 +29,7 @@ static class MismatchedStatistics
     static IEnumerable<Observation> Find(RuleContext context)
     {
         if (context.SyntheticInputs || First(context) is not { } first) yield break;
-        var (shift, spread) = (SignalLayers.Median(first.Shifts), SignalLayers.Median(first.Spreads));
+        var (shift, spread) = (first.Shifts.Median(), first.Spreads.Median());
         if (shift <= context.Limit(Shift) && spread <= context.Limit(Spread) && spread >= 1 / context.Limit(Spread)) yield break;
         yield return new Observation(
             first.Norm.LogicalName, $"The data's means lie {NumberFormat.Value(shift)} standard deviations from the running means, and their variances are {NumberFormat.Value(spread)} times the running ones (medians over {NumberFormat.Count(first.Shifts.Count, "channel")}).",

@@ -1,3 +1,4 @@
+using MathNet.Numerics.Statistics;
 using OnnxAuditor.Measurement.Instruments;
 using OnnxAuditor.Reports;
 
@@ -59,8 +60,8 @@ static class RankCollapse
             .OrderBy(l => l.Layer.Depth).ToList();
         if (layers.Select(l => l.Layer.Depth).Distinct().Count() < context.Limit(MinDepths)) yield break;
         var quarter = layers.Count / 4;
-        var front = SignalLayers.Median(layers.Take(quarter).Select(l => l.Covariance!.ParticipationRatio!.Value));
-        var back = SignalLayers.Median(layers.TakeLast(quarter).Select(l => l.Covariance!.ParticipationRatio!.Value));
+        var front = layers.Take(quarter).Select(l => l.Covariance!.ParticipationRatio!.Value).Median();
+        var back = layers.TakeLast(quarter).Select(l => l.Covariance!.ParticipationRatio!.Value).Median();
         if (back >= context.Limit(Directions) || front < 2) yield break;
         var last = layers[^1].Layer;
         yield return new Observation(

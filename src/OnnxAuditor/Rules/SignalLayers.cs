@@ -38,11 +38,4 @@ static class SignalLayers
         var states = StatefulInputs.Pairs(context.Model.Graph).Select(p => p.Input.Name).ToHashSet(StringComparer.Ordinal);
         return view.Downstream(view.Graph.Inputs.Where(i => i.Data is null && !states.Contains(i.Name) && !MakeInputs.StandsBeside(i) && !MakeInputs.IsSetting(i, consumers)), GradientPaths.CarriesData);
     }
-
-    /// <summary>The median of at least one number.</summary>
-    public static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToList();
-        return sorted[sorted.Count / 2];
-    }
 }

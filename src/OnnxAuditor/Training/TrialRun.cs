@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using GraphRewriter.Training;
+using MathNet.Numerics.Statistics;
 using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Reports;
@@ -109,7 +110,7 @@ sealed class TrialRun(CanonicalModel model, TrainGraph graph, TrialSettings sett
                 if (Length(stepper.Before(index)) is > 0 and var length) seen.Add(TensorPrimitives.Distance(stepper.Now(index), stepper.Before(index)) / length);
         }
         var unmoved = parameters.ConvertAll(p => (p.Item.Input.Name, Share: Unmoved(stepper.Now(p.Index), p.Item.Initial.ToFloats())));
-        return new Attempt(rate, goal, losses, unmoved, [.. parameters.Where(p => ratios[p.Index].Count > 0).Select(p => (p.Item.Input.Name, Median(ratios[p.Index])))]);
+        return new Attempt(rate, goal, losses, unmoved, [.. parameters.Where(p => ratios[p.Index].Count > 0).Select(p => (p.Item.Input.Name, ratios[p.Index].Median()))]);
     }
 
     TrialReport Judge(TrialReport report, Attempt attempt, double start, double? constant)
@@ -150,12 +151,6 @@ sealed class TrialRun(CanonicalModel model, TrainGraph graph, TrialSettings sett
         var same = 0;
         for (var i = 0; i < now.Length; i++) if (now[i] == before[i]) same++;
         return now.Length == 0 ? 0 : (double)same / now.Length;
-    }
-
-    static double Median(List<double> values)
-    {
-        values.Sort();
-        return (values[(values.Count - 1) / 2] + values[values.Count / 2]) / 2;
     }
 
     /// <summary>A training.</summary>

@@ -173,6 +173,17 @@ public sealed class PolicyCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_run_over_some_of_the_models_says_nothing_of_entries_for_the_others()
+    {
+        string[] paths = [Copy("nan_weight_cnn.onnx"), Copy("residual_cnn.onnx")];
+        Write(IgnoreList.FileName, "0000000000000000 # gone\n1111111111111111 exp:2020-01-01\n");
+        var some = CommandRun.Of("check", paths[1]).Error;
+        Assert.Contains("expired on 2020-01-01", some, StringComparison.Ordinal);
+        Assert.DoesNotContain("fits no finding", some, StringComparison.Ordinal);
+        Assert.Contains("0000000000000000 fits no finding", CommandRun.Of(["check", .. paths]).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Shards_merge_to_the_report_of_one_run()
     {
         string[] models = ["residual_cnn.onnx", "nan_weight_cnn.onnx", "zero_init_mlp.onnx"];
@@ -220,5 +231,8 @@ public sealed class PolicyCommandTests : IDisposable
         File.WriteAllText(journal, string.Join('\n', lines).Replace("NaN and 1 infinite", "NaN and 7 infinite", StringComparison.Ordinal));
         Assert.Contains("NaN and 7 infinite", CommandRun.Of(args).Output, StringComparison.Ordinal);
         Assert.DoesNotContain("NaN and 7 infinite", CommandRun.Of([.. args, "--seed", "1"]).Output, StringComparison.Ordinal);
+        // Nor is what another configuration gave.
+        Write(Configuration.FileName, "severity.WGT001 = \"warning\"");
+        Assert.DoesNotContain("NaN and 7 infinite", CommandRun.Of(args).Output, StringComparison.Ordinal);
     }
 }
