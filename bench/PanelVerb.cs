@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
@@ -34,6 +35,7 @@ static class PanelVerb
             var given = parsed.GetValue(models)!;
             var paths = given.Length > 0 ? given : [.. Networks.Find([], ["torch/torch_mobilenet_v3.onnx"], parsed.InvocationConfiguration.Error), Path.Combine(Networks.Checkout, "models", "residual_cnn.onnx")];
             result.Table(["network", "samples", "proxies", "passes", "panel, s", "panel / one by one", "by processor", "panel / step"], paths.Select(path => Row(path, size, settings, count)));
+            foreach (var path in paths) Detail(result, path, size, settings);
             result.Write(parsed.InvocationConfiguration.Output, parsed.GetValue(page) ? "panel.md" : null);
             return 0;
         });
@@ -47,7 +49,7 @@ static class PanelVerb
         CanonicalModel At(long n) => bound.TryGetValue(n, out var known) ? known : bound[n] = Canonicalizer.Run(file.Model, new CanonicalOptions { Batch = n, ComputeInFloat32 = true });
         var model = At(batch);
         var passes = 0;
-        void Together() => passes = Score(ProxyRegistry.All, model, At, batch, settings);
+        void Together() => passes = Score(ProxyRegistry.All, model, At, batch, settings).Count;
         void OneByOne()
         {
             foreach (var proxy in ProxyRegistry.All) Score([proxy], model, At, batch, settings);
@@ -62,7 +64,28 @@ static class PanelVerb
         ];
     }
 
-    static int Score(IReadOnlyList<Proxy> proxies, CanonicalModel model, Func<long, CanonicalModel> at, long batch, OrtSettings settings)
+    /// <summary>Where the panel's time goes: each of its runs, and each proxy by itself.</summary>
+    static void Detail(ResultsPage page, string path, long batch, OrtSettings settings)
+    {
+        using var file = OnnxReader.Read(path);
+        CanonicalModel At(long n) => Canonicalizer.Run(file.Model, new CanonicalOptions { Batch = n, ComputeInFloat32 = true });
+        var model = At(batch);
+        List<(Protocol Run, double Seconds, long Parts)> runs = [];
+        var alone = ProxyRegistry.All.Select(p => (Proxy: p, Seconds: 0.0)).ToList();
+        // Once to warm up.
+        for (var round = 0; round < 2; round++)
+        {
+            runs = Score(ProxyRegistry.All, model, At, batch, settings);
+            alone = alone.ConvertAll(a => (a.Proxy, Score([a.Proxy], model, At, batch, settings).Sum(r => r.Seconds)));
+        }
+        page.Line($"## {Path.GetFileNameWithoutExtension(path)}");
+        page.Line();
+        page.Table(["run of the panel", "instruments", "parts", "s"], runs.Select(r => (string[])
+            [ProtocolText.Of(r.Run), string.Join(", ", r.Run.Instruments.Select(i => i.Name)), r.Parts.ToString(CultureInfo.InvariantCulture), ResultsPage.Digits(r.Seconds)]));
+        page.Table(["proxy by itself", "s"], alone.Where(a => a.Seconds > 0).OrderByDescending(a => a.Seconds).Select(a => (string[])[a.Proxy.Id, ResultsPage.Digits(a.Seconds)]));
+    }
+
+    static List<(Protocol Run, double Seconds, long Parts)> Score(IReadOnlyList<Proxy> proxies, CanonicalModel model, Func<long, CanonicalModel> at, long batch, OrtSettings settings)
     {
         var options = new AuditOptions { Profile = OnnxAuditor.Profile.Full, Batch = batch };
         using var measure = new Measure(model, at, new MeasureSettings(settings, new Dictionary<string, TensorData>(StringComparer.Ordinal), "", null, null, null));
@@ -70,11 +93,14 @@ static class PanelVerb
         foreach (var protocol in proxies.SelectMany(p => ProxySelection.Protocols(p, options))) plan.Add(protocol);
         var scoring = new Scoring(proxies, options, model, plan);
         var results = new Dictionary<Protocol, ModelMeasurement>();
+        var times = new List<(Protocol, double, long)>();
         foreach (var run in plan.Runs)
         {
+            var start = Stopwatch.GetTimestamp();
             results[run] = measure.Run(run, CancellationToken.None);
             scoring.After(results);
+            times.Add((run, Stopwatch.GetElapsedTime(start).TotalSeconds, measure.LastParts));
         }
-        return plan.Runs.Count;
+        return times;
     }
 }

@@ -155,6 +155,8 @@ sealed class InstrumentedGraph
         graph.Outputs.Clear();
         graph.Outputs.AddRange(result.Probes.Select(p => p.Output).Concat(result.Shown.Select(x => x.Output)).Distinct());
         RemoveDeadCode.Apply(graph);
+        // Instruments are built in one by one, and each asks for its own transposes and products.
+        MergeEqualNodes.Apply(graph, source.Parameters.Select(p => map[p.Value]).ToHashSet());
         if (feedParameters) result.Feed(source.Parameters, map);
         return result;
     }
