@@ -2,6 +2,7 @@ using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
 using GraphRewriter.Training;
+using OnnxAuditor.Execution;
 using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Measurement;
@@ -16,12 +17,16 @@ namespace OnnxAuditor;
 static class Audit
 {
     /// <summary>Audits one model. What is wrong with the model is in the report; only a wrong option throws.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="progress">Where steps are told.</param>
+    /// <param name="cancellation">Ends the audit.</param>
+    /// <param name="memory">Where runs take their memory; null where nothing else runs beside them.</param>
     /// <exception cref="UsageException">An option does not fit the model or the machine.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
-    public static ModelReport Run(string path, AuditOptions options, IProgress<AuditProgress>? progress, CancellationToken cancellation)
+    public static ModelReport Run(string path, AuditOptions options, IProgress<AuditProgress>? progress, CancellationToken cancellation, IMemoryPool? memory = null)
     {
-        using var budget = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        if (options.TimeBudget is { } limit) budget.CancelAfter(limit);
+        using var budget = new TimeBudget(options.TimeBudget, cancellation);
         void Report(string stage, double fraction) => progress?.Report(new AuditProgress(path, stage, fraction));
         Report("reading", 0);
         ModelFile file;
@@ -40,7 +45,7 @@ static class Audit
             {
                 Report("canonicalising", 0.05);
                 audited.Canonical = Canonicalizer.Run(file.Model, CanonicalOptions(audited.Options));
-                if (!options.ScanOnly && !audited.Canonical.StructureOnly) MeasureAll(audited, Report, budget.Token);
+                if (!options.ScanOnly && !audited.Canonical.StructureOnly) MeasureAll(audited, budget.Uncounted(memory ?? UnsharedMemory.Instance), Report, budget.Token);
             }
             catch (ModelException e) when (e.Problem == ModelProblem.Budget)
             {
@@ -64,11 +69,11 @@ static class Audit
         }
     }
 
-    static void MeasureAll(Audited audited, Action<string, double> report, CancellationToken cancellation)
+    static void MeasureAll(Audited audited, IMemoryPool memory, Action<string, double> report, CancellationToken cancellation)
     {
         var options = audited.Options;
         var canonical = audited.Canonical!;
-        var settings = new MeasureSettings(new OrtSettings(options.OnTorch ? "cpu" : options.Device, options.Threads), options.Data, options.DataSource, options.Labels, options.Target, options.MaxMemory) { StraightThrough = options.StraightThrough, Torch = options.OnTorch ? new TorchSettings(options.Device, options.Threads) : null };
+        var settings = new MeasureSettings(new OrtSettings(options.OnTorch ? "cpu" : options.Device, options.Threads), options.Data, options.DataSource, options.Labels, options.Target, options.MaxMemory) { StraightThrough = options.StraightThrough, Torch = options.OnTorch ? new TorchSettings(options.Device, options.Threads) : null, Memory = memory };
         using var measure = new Measure(canonical, batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }), settings);
         var plan = new Plan();
         var shipped = RuleProtocol(options);
@@ -91,6 +96,7 @@ static class Audit
             }
             scoring.After(results);
         }
+        measure.EndSession();
         if (options.CrossCheck)
         {
             report("comparing engines", 0.9);
@@ -129,6 +135,7 @@ static class Audit
             DataSource = options.DataSource,
             Labels = options.Labels,
             MaxMemory = options.MaxMemory,
+            Memory = settings.Memory,
             AtAnyCost = options.Trial is not null,
             AtBatch = batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }),
         };
@@ -141,6 +148,7 @@ static class Audit
         if (!string.Equals(options.Device, "cpu", StringComparison.OrdinalIgnoreCase))
         {
             report("comparing with the processor", 0.2);
+            measure.EndSession();
             var onProcessor = settings with { Ort = settings.Ort with { Device = "cpu" }, Torch = settings.Torch is { } torch ? torch with { Device = "cpu" } : null };
             using var here = new Measure(audited.Canonical!, batch => Canonicalizer.Run(audited.File.Model, CanonicalOptions(options) with { Batch = batch }), onProcessor);
             audited.Device = MeasureThorough.Compare(options.Device, audited.Shipped!, here.Run(run with { Probes = Probes.Outputs, Instruments = Protocol.NoInstruments }, cancellation));

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using OnnxAuditor.Execution;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Commands;
@@ -10,7 +11,7 @@ static class AuditCommand
     public static Command Create(Terminal terminal)
     {
         var models = ModelPaths.Argument();
-        var jobs = OptionValues.Of("--jobs", "N", "Models audited at a time, each in a process of its own; 0 for half the cores. They share --max-memory", 0L, OptionValues.Integer(0, 256));
+        var jobs = OptionValues.Of("--jobs", "N", "Models audited at a time, each in a process of its own; 0 for half the cores. Their runs share --max-memory", 0L, OptionValues.Integer(0, 256));
         var shard = OptionValues.Of<(int, int)?>("--shard", "I/N", "Audit the I-th of N parts of the models only; 'merge' joins the JSON reports of all parts", text => ModelPaths.Shard(text));
         var resume = OptionValues.Of<string>("--resume", "FILE", "Keep finished models in this file, and take from it those that an interrupted run has finished under the same options", text => text);
         var asChild = new Option<bool>(AuditProcess.ChildOption) { Hidden = true };
@@ -34,6 +35,8 @@ static class AuditCommand
             if (result.GetValue(shard) is var (part, parts)) paths = [.. paths.Where((_, i) => i % parts == part - 1)];
             using var journal = result.GetValue(resume) is { } file ? Journal.Open(file) : null;
             var atATime = ModelRuns.Jobs(result.GetValue(jobs), Environment.ProcessorCount / 2);
+            // Each child waits until there is enough for its next run, so that what it reports is the same however many run beside it.
+            var memory = new MemoryPool();
             var isQuiet = output.IsQuiet(result);
             var run = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, output.HasColor(result), progress =>
             {
@@ -42,7 +45,7 @@ static class AuditCommand
                     if (path.File is ModelPaths.StandardInput) return ModelPaths.FromStandardInput(terminal, path, p => Audit.Run(p, audit, progress, cancellation));
                     var done = paths.Count == 1 && journal is null
                         ? Audit.Run(path.File, audit, progress, cancellation)
-                        : Journal.Get(journal, path.File, settings.Described(path.File), () => AuditProcess.Run(path.File, ChildWords(settings.Words, audit, atATime), audit.TimeBudget, progress, cancellation));
+                        : Journal.Get(journal, path.File, settings.Described(path.File), () => AuditProcess.Run(path.File, settings.Words, audit.TimeBudget, memory.Within(audit.MaxMemory), progress, cancellation));
                     progress?.Report(new(path.File, "done", 1));
                     return done;
                 }
@@ -56,8 +59,4 @@ static class AuditCommand
         });
         return command;
     }
-
-    /// <summary>The words for a child. Children that run at a time share the memory.</summary>
-    static IReadOnlyList<string> ChildWords(IReadOnlyList<string> words, AuditOptions audit, int jobs) =>
-        audit.MaxMemory is { } memory && jobs > 1 ? [.. OptionValues.Without(words, "--max-memory"), $"--max-memory={memory / jobs}"] : words;
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using OnnxAuditor.Execution;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Commands;
@@ -31,10 +32,11 @@ static class AuditProcess
     /// <param name="path">The model.</param>
     /// <param name="options">The options as words of the command line.</param>
     /// <param name="budget">The time budget that is among them; null for none.</param>
+    /// <param name="memory">The memory that children share.</param>
     /// <param name="progress">Where steps are told.</param>
     /// <param name="cancellation">Ends the child.</param>
     /// <exception cref="AuditProcessException">The child ended without a report.</exception>
-    public static ModelReport Run(string path, IReadOnlyList<string> options, TimeSpan? budget, IProgress<AuditProgress>? progress, CancellationToken cancellation)
+    public static ModelReport Run(string path, IReadOnlyList<string> options, TimeSpan? budget, IMemoryPool memory, IProgress<AuditProgress>? progress, CancellationToken cancellation)
     {
         var (program, first) = Program();
         var start = new ProcessStartInfo(program, [.. first, "audit", path, .. options, ChildOption])
@@ -47,30 +49,55 @@ static class AuditProcess
             StandardErrorEncoding = Encoding.UTF8,
         };
         using var child = Process.Start(start) ?? throw new InvalidOperationException($"'{program}' does not start.");
-        child.StandardInput.Close();
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        if (budget is { } time) limit.CancelAfter(time + Grace);
+        using var limit = new TimeBudget(budget + Grace, cancellation);
         using var end = limit.Token.Register(() => End(child));
         var messages = child.StandardError.ReadToEndAsync(CancellationToken.None);
         ModelReport? report = null;
+        IDisposable? taken = null;
         while (child.StandardOutput.ReadLine() is { Length: > 0 } line)
         {
             if (line[0] == ReportMark) report = JsonSerializer.Deserialize<ModelReport>(line.AsSpan(1), Exact);
             else if (line[0] == StepMark && line.Split('\t') is [_, var fraction, var stage]) progress?.Report(new(path, stage, double.Parse(fraction, CultureInfo.InvariantCulture)));
+            else if (line[0] == ParentMemory.GiveBack)
+            {
+                taken?.Dispose();
+                taken = null;
+            }
+            else if (line[0] == ParentMemory.Ask) taken = Grant(child, limit, memory, long.Parse(line.AsSpan(1), CultureInfo.InvariantCulture));
         }
+        // A child that crashed has given nothing back.
+        taken?.Dispose();
         child.WaitForExit();
         cancellation.ThrowIfCancellationRequested();
         if (report is not null) return report;
-        if (limit.IsCancellationRequested) throw new AuditProcessException(ExitCode.Budget, $"the time budget of {budget!.Value.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s was used up in one step");
+        if (limit.Token.IsCancellationRequested) throw new AuditProcessException(ExitCode.Budget, $"the time budget of {budget!.Value.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s was used up in one step");
         throw Failure(child.ExitCode, messages.GetAwaiter().GetResult().Trim());
     }
 
     /// <summary>Audits a model as the child: writes steps and report.</summary>
     public static ExitCode Answer(string path, AuditOptions options, Terminal terminal, CancellationToken cancellation)
     {
-        var report = Audit.Run(path, options, new Steps(terminal.Output), cancellation);
+        var report = Audit.Run(path, options, new Steps(terminal.Output), cancellation, options.MaxMemory is null ? null : new ParentMemory(terminal));
         terminal.Output.WriteLine($"{ReportMark}{JsonSerializer.Serialize(report, Exact)}");
         return ExitCode.Clean;
+    }
+
+    /// <summary>Takes the memory that a child asks for and lets it go on; null where the child was ended meanwhile.</summary>
+    static IDisposable? Grant(Process child, TimeBudget limit, IMemoryPool memory, long bytes)
+    {
+        IDisposable? taken = null;
+        try
+        {
+            taken = limit.Take(memory, bytes);
+            child.StandardInput.Write('G');
+            child.StandardInput.Flush();
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            // It has ended, or is being ended: what became of it is told by its exit.
+            taken?.Dispose();
+        }
+        return taken;
     }
 
     /// <summary>How this program is started: by itself, or by the host of .NET programs.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using OnnxAuditor.Comparison;
+using OnnxAuditor.Execution;
 using OnnxAuditor.Reports;
 
 namespace OnnxAuditor.Commands;
@@ -32,12 +33,13 @@ static class CompareCommand
             var paths = ModelPaths.Expand(result.GetRequiredValue(models));
             var isQuiet = output.IsQuiet(result);
             var atATime = ModelRuns.Jobs(result.GetValue(jobs), Environment.ProcessorCount / 2);
+            var memory = new MemoryPool();
             string[] words = [.. OptionValues.Without(settings.Words, "--seeds"), $"--seeds={settings.For(paths[0].File).Options.Seeds}"];
             var run = ProgressDisplay.Run(terminal, terminal.IsInteractive && !isQuiet, output.HasColor(result), progress =>
             {
                 ModelReport One(ModelPath path, AuditOptions audit)
                 {
-                    var done = AuditProcess.Run(path.File, words, audit.TimeBudget, progress, cancellation);
+                    var done = AuditProcess.Run(path.File, words, audit.TimeBudget, memory.Within(audit.MaxMemory), progress, cancellation);
                     progress?.Report(new(path.File, "done", 1));
                     return done;
                 }

@@ -21,6 +21,9 @@ sealed record MeasureSettings(OrtSettings Ort, IReadOnlyDictionary<string, Tenso
 
     /// <summary>Whether gradients pass Round, and QuantizeLinear where it does not saturate.</summary>
     public bool StraightThrough { get; init; }
+
+    /// <summary>Where sessions take the memory that they need by estimate.</summary>
+    public IMemoryPool Memory { get; init; } = UnsharedMemory.Instance;
 }
 
 /// <summary>
@@ -38,7 +41,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// </summary>
     const long SplitAbove = 768L << 20;
 
-    ((long, bool, bool, bool, NormStatistics, LossKind, Probes, bool, string) Key, InstrumentedGraph Graph, IExecutor Executor)? session;
+    ((long, bool, bool, bool, NormStatistics, LossKind, Probes, bool, string) Key, InstrumentedGraph Graph, IExecutor Executor, IDisposable Memory)? session;
     readonly Dictionary<long, (CanonicalModel Model, IReadOnlyList<Layer> Layers)> models = new() { [first.Batch.Size] = (first, FindLayers.In(first)) };
 
     /// <summary>How many passes were made so far, single samples of a fixed batch counted as one pass together.</summary>
@@ -75,6 +78,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
         var (model, _) = At(protocol.Batch);
         if (EqualChannels.Collapse(model, protocol.ConstantWeight) is not { } small) return null;
         var bound = Canonicalizer.Run(small, new CanonicalOptions { Batch = model.Batch.Size, ComputeInFloat32 = true });
+        EndSession();
         using var inner = new Measure(bound, batch => Canonicalizer.Run(small, new CanonicalOptions { Batch = batch, ComputeInFloat32 = true }), settings);
         var result = inner.RunOnce(protocol with { Weights = WeightSource.Shipped }, scaled: false, wide: false, cancellation)!;
         (LastInputs, LastParts) = (inner.LastInputs, inner.LastParts);
@@ -85,7 +89,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// <summary>One run over all parts of the batch; null where sums of squares left the range of float32 and were not scaled.</summary>
     ModelMeasurement? RunOnce(Protocol protocol, bool scaled, bool wide, CancellationToken cancellation)
     {
-        var (model, runs, graph, executor) = Prepare(protocol, scaled, wide);
+        var (model, runs, graph, executor) = Prepare(protocol, scaled, wide, cancellation);
         var inputs = MakeInputs.For(model, protocol, runs > 1 ? runs * model.Batch.Size : 1, settings.Data, settings.DataSource);
         LastInputs = inputs;
         LastParts = runs;
@@ -108,12 +112,16 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     static MemoryNeed NeedOf(CanonicalModel model, InstrumentedGraph graph) => new(
         MemoryEstimate.PeakBytes(graph.Model.Graph), MemoryEstimate.FixedBytes(graph.Model.Graph, graph.FedParameters.Select(p => p.Value)), Math.Max(1, model.Batch.Size));
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>Ends the session that was kept for the next run, and gives its memory back. Nobody waits for memory while holding some.</summary>
+    public void EndSession()
     {
         session?.Executor.Dispose();
+        session?.Memory.Dispose();
         session = null;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => EndSession();
 
     /// <summary>The model bound to a batch size; as it is where its batch cannot be chosen, or was chosen by the user's shapes.</summary>
     (CanonicalModel Model, IReadOnlyList<Layer> Layers) At(long batch)
@@ -126,7 +134,7 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
     /// <summary>
     /// The session of a protocol. Samples go through at once where the batch is free and memory allows, else in parts of equal size whose measurements are merged.
     /// </summary>
-    (CanonicalModel Model, long Runs, InstrumentedGraph Graph, IExecutor Executor) Prepare(Protocol protocol, bool scaled, bool wide)
+    (CanonicalModel Model, long Runs, InstrumentedGraph Graph, IExecutor Executor) Prepare(Protocol protocol, bool scaled, bool wide, CancellationToken cancellation)
     {
         // Shipped weights are constants: ONNX Runtime re-lays them for its convolutions. Drawn ones are fed, so that a session serves every draw.
         var feed = protocol.Weights != WeightSource.Shipped;
@@ -151,9 +159,19 @@ sealed class Measure(CanonicalModel first, Func<long, CanonicalModel> atBatch, M
             if (needed > (settings.MaxMemory ?? SplitAbove) && model.Batch.Kind == BatchKind.Free && batch > 1 && model.Batch.Size == batch) continue;
             if (settings.MaxMemory is { } limit && needed > limit)
                 throw new ModelException(ModelProblem.Budget, $"A run of {model.Batch.Size} samples would need about {needed >> 20} MiB, more than the {limit >> 20} MiB of --max-memory.");
-            Dispose();
-            var executor = Executor(graph.Model, wide);
-            session = (key, graph, executor);
+            EndSession();
+            var memory = settings.Memory.Take(needed, cancellation);
+            IExecutor executor;
+            try
+            {
+                executor = Executor(graph.Model, wide);
+            }
+            catch
+            {
+                memory.Dispose();
+                throw;
+            }
+            session = (key, graph, executor, memory);
             return (model, runs, graph, executor);
         }
     }

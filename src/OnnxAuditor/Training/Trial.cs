@@ -66,6 +66,7 @@ static class Trial
                 if (needed > (settings.MaxMemory ?? SplitAbove) && canHalve) continue;
                 if (settings.MaxMemory is { } limit && needed > limit)
                     throw new ModelException(ModelProblem.Unsupported, string.Create(CultureInfo.InvariantCulture, $"a step on {model.Batch.Size} samples would need about {needed >> 20} MiB, more than the {limit >> 20} MiB of --max-memory"));
+                using var memory = settings.Memory.Take(needed, cancellation);
                 return new TrialRun(model, graph, settings, protocol).Measure(report with { Batch = model.Batch.Size }, cancellation);
             }
         }

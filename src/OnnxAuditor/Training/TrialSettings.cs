@@ -2,6 +2,7 @@ using GraphRewriter.Canonicalization;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using GraphRewriter.Training;
+using OnnxAuditor.Execution;
 using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
 
@@ -36,6 +37,9 @@ sealed record TrialSettings(Optimizer Optimizer, int Steps, IReadOnlyList<Weight
 
     /// <summary>Bytes that a step may need; null for no limit.</summary>
     public long? MaxMemory { get; init; }
+
+    /// <summary>Where trials take the memory that they need by estimate.</summary>
+    public IMemoryPool Memory { get; init; } = UnsharedMemory.Instance;
 
     /// <summary>Whether a step may cost whatever it costs, as the user asked for the trial by name.</summary>
     public bool AtAnyCost { get; init; }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using OnnxAuditor.Commands;
+using OnnxAuditor.Execution;
 using OnnxAuditor.Reporting;
 using OnnxAuditor.Tests.Numerics;
 using Xunit;
@@ -169,7 +170,7 @@ public sealed class AuditCommandTests : IDisposable
         var stages = new List<string>();
         var path = Model(model);
         var options = new AuditOptions { Profile = Profile.Fast };
-        var own = AuditProcess.Run(path, ["--profile", "fast"], null, new Recorder(stages), TestContext.Current.CancellationToken);
+        var own = AuditProcess.Run(path, ["--profile", "fast"], null, UnsharedMemory.Instance, new Recorder(stages), TestContext.Current.CancellationToken);
         var here = Audit.Run(path, options, null, TestContext.Current.CancellationToken);
         Assert.Equal(JsonReport.Write(new(CommandLine.Tool, [here])), JsonReport.Write(new(CommandLine.Tool, [own])));
         Assert.Equal(MarkdownReport.Write(new(CommandLine.Tool, [here]), ReportFormat.Glossary), MarkdownReport.Write(new(CommandLine.Tool, [own]), ReportFormat.Glossary));
@@ -177,9 +178,32 @@ public sealed class AuditCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_process_takes_the_memory_of_each_run_and_gives_it_all_back()
+    {
+        var memory = new Recorded();
+        var report = AuditProcess.Run(Model("residual_cnn.onnx"), ["--proxies", "grad_norm,epsilon", "--trial=2", "--max-memory=40MiB"], null, memory, null, TestContext.Current.CancellationToken);
+        Assert.Null(report.BudgetExceeded);
+        Assert.NotEmpty(report.Trials);
+        Assert.True(memory.Taken.Count > report.Trials.Count, string.Join(", ", memory.Taken));
+        Assert.All(memory.Taken, bytes => Assert.InRange(bytes, 1, 40L << 20));
+        // One at a time: nobody waits while holding.
+        Assert.Equal((0, 1), (memory.Held, memory.MostHeld));
+    }
+
+    [Fact]
+    public void Models_that_run_at_a_time_report_what_one_after_the_other_would()
+    {
+        // Half of this memory would split the batch.
+        string[] words = ["audit", Model("residual_cnn.onnx"), Model("nan_weight_cnn.onnx"), "--proxies", "grad_norm", "--max-memory", "40MiB", "--format", "json", "--jobs"];
+        var together = CommandRun.Of([.. words, "2"]);
+        Assert.DoesNotContain("parts merged", together.Output, StringComparison.Ordinal);
+        Assert.Equal(CommandRun.Of([.. words, "1"]).Output, together.Output);
+    }
+
+    [Fact]
     public void A_wrong_option_for_a_model_is_told_by_its_process()
     {
-        var e = Assert.Throws<AuditProcessException>(() => AuditProcess.Run(Model("residual_cnn.onnx"), ["--target", "nothing"], null, null, TestContext.Current.CancellationToken));
+        var e = Assert.Throws<AuditProcessException>(() => AuditProcess.Run(Model("residual_cnn.onnx"), ["--target", "nothing"], null, UnsharedMemory.Instance, null, TestContext.Current.CancellationToken));
         Assert.Equal(ExitCode.Usage, e.Code);
         Assert.Contains("'nothing'", e.Message, StringComparison.Ordinal);
     }
@@ -218,5 +242,26 @@ public sealed class AuditCommandTests : IDisposable
     sealed class Recorder(List<string> stages) : IProgress<AuditProgress>
     {
         public void Report(AuditProgress value) => stages.Add(value.Stage);
+    }
+
+    sealed class Recorded : IMemoryPool
+    {
+        public List<long> Taken { get; } = [];
+
+        public int Held { get; private set; }
+
+        public int MostHeld { get; private set; }
+
+        public IDisposable Take(long bytes, CancellationToken cancellation)
+        {
+            Taken.Add(bytes);
+            MostHeld = Math.Max(MostHeld, ++Held);
+            return new Lease(this);
+        }
+
+        sealed class Lease(Recorded memory) : IDisposable
+        {
+            public void Dispose() => memory.Held--;
+        }
     }
 }
