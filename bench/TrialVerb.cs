@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using OnnxAuditor;
+using OnnxAuditor.Commands;
 using OnnxAuditor.Reporting;
 using OnnxAuditor.Reports;
 using OnnxAuditor.Rules;
@@ -20,7 +21,8 @@ static class TrialVerb
         var optimizer = new Option<string>("--optimizer") { Description = "The optimiser.", DefaultValueFactory = _ => new AuditOptions().Optimizer };
         var limit = new Option<int>("--seconds") { Description = "Seconds that a network's audit may take.", DefaultValueFactory = _ => 600 };
         var page = VerbOptions.Page();
-        var command = new Command("trials", "Holds the findings of rules against trial trainings.") { models, threads, steps, optimizer, limit, page };
+        var kept = new Option<string?>("--reports") { Description = "A folder that the report of each network is kept in. One that is there is not made again, so that a run may be ended and continued." };
+        var command = new Command("trials", "Holds the findings of rules against trial trainings.") { models, threads, steps, optimizer, limit, kept, page };
         command.SetAction((parsed, cancellation) =>
         {
             var given = parsed.GetValue(models)!;
@@ -37,13 +39,21 @@ static class TrialVerb
             var audited = new List<Tried>();
             foreach (var path in paths)
             {
-                audited.Add(Tried.Of(Path.GetFileNameWithoutExtension(path), Audit.Run(path, options, null, cancellation)));
+                audited.Add(Tried.Of(Path.GetFileNameWithoutExtension(path), Report(path, options, parsed.GetValue(kept), cancellation)));
                 parsed.InvocationConfiguration.Error.WriteLine($"{audited[^1].Name}: {audited[^1].Shipped}");
             }
             Page(audited, options, string.Create(CultureInfo.InvariantCulture, $"trials --steps {options.Trial} --optimizer {options.Optimizer} --page")).Write(parsed.InvocationConfiguration.Output, parsed.GetValue(page) ? "trials.md" : null);
             return Task.FromResult(0);
         });
         return command;
+    }
+
+    static ModelReport Report(string path, AuditOptions options, string? folder, CancellationToken cancellation)
+    {
+        if (folder is null) return Audit.Run(path, options, null, cancellation);
+        var file = Path.Combine(Directory.CreateDirectory(folder).FullName, Path.ChangeExtension(Path.GetFileName(path), ".json"));
+        if (!File.Exists(file)) File.WriteAllText(file, JsonReport.Write(new AuditReport(CommandLine.Tool, [Audit.Run(path, options, null, cancellation)])));
+        return ReadJsonReport.Read(File.ReadAllText(file)).Models[0];
     }
 
     static ResultsPage Page(List<Tried> audited, AuditOptions options, string command)

@@ -70,19 +70,42 @@ complete_in_bash() {
     echo "${COMPREPLY[*]}"' - "$3"
 }
 
+complete_in_fish() {
+  expect 0 "$2" "fish completes $1" fish --no-config -c 'onnx-auditor completion fish | source; complete -C $argv[1]' "$3"
+}
+
+# The completion system of zsh works in a line editor alone; what it asks of the function is done by hand.
+complete_in_zsh() {
+  expect 0 "$2" "zsh completes $1" zsh -f -c '
+    compdef() { [[ "$*" == "_onnx_auditor onnx-auditor" ]] || exit 9 }
+    eval "$(onnx-auditor completion zsh)"
+    compadd() { shift; print -r -- "$@" }
+    words=(${(z)1}); [[ $1 == *" " ]] && words+=("")
+    CURRENT=$#words
+    _onnx_auditor' - "$3"
+}
+
 completion() {
   complete_in_bash 'commands' 'check' 'onnx-auditor ch'
   complete_in_bash 'names of options' '--fail-on' 'onnx-auditor check --fa'
   complete_in_bash 'values of choices' 'fast full' 'onnx-auditor audit --profile f'
   complete_in_bash 'rules' 'TRN001 TRN002' 'onnx-auditor explain TRN00'
   complete_in_bash 'proxies' 'gradalign' 'onnx-auditor audit --proxies grad'
+  for shell in fish zsh; do
+    if ! has "$shell"; then echo "skipped: completion in $shell, which is not installed and cannot be installed here"; continue; fi
+    "complete_in_$shell" 'commands' 'check' 'onnx-auditor ch'
+    "complete_in_$shell" 'names of options' '--fail-on' 'onnx-auditor check --fa'
+    "complete_in_$shell" 'values of choices' 'full' 'onnx-auditor audit --profile f'
+    "complete_in_$shell" 'rules' 'TRN002' 'onnx-auditor explain TRN00'
+  done
 }
 
-has_pre_commit() {
-  command -v pre-commit > /dev/null && return
+# has PROGRAM: it is there, or Debian's package of its name could be installed.
+has() {
+  command -v "$1" > /dev/null && return
   if [[ $(id -u) -ne 0 ]] || ! command -v apt-get > /dev/null; then return 1; fi
   export DEBIAN_FRONTEND=noninteractive
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends pre-commit; } > /dev/null 2>&1
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1"; } > /dev/null 2>&1
 }
 
 # A repository with models, whose only configuration is what is given.
@@ -99,7 +122,7 @@ repository() {
 commit() { git add . && git commit -q -m 'models'; }
 
 hooks() {
-  if ! has_pre_commit; then echo 'skipped: the hooks: pre-commit is not installed and cannot be installed here'; return; fi
+  if ! has pre-commit; then echo 'skipped: the hooks: pre-commit is not installed and cannot be installed here'; return; fi
   if ! git -C "$root" rev-parse -q --verify HEAD > /dev/null 2>&1; then echo 'skipped: the hooks: this is no git checkout'; return; fi
   export PRE_COMMIT_HOME="$work/pre-commit"
   local revision
