@@ -20,12 +20,7 @@ static class AuditCostVerb
         var command = new Command("audit-cost", "Measures wall time and peak memory of the command 'onnx-auditor audit' as a process of its own.") { models, rounds, page, every };
         command.SetAction(parsed =>
         {
-            var program = Path.Combine(Networks.Checkout, "artifacts", "bin", "OnnxAuditor", "release", "onnx-auditor.dll");
-            if (!File.Exists(program))
-            {
-                parsed.InvocationConfiguration.Error.WriteLine("Build the program first: dotnet build -c Release src/OnnxAuditor");
-                return 1;
-            }
+            if (ReleaseBuild.Find(parsed.InvocationConfiguration.Error) is not { } program) return 1;
             if (parsed.GetValue(every))
             {
                 Every(program).Write(parsed.InvocationConfiguration.Output, parsed.GetValue(page) ? "audits.md" : null);

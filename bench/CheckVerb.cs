@@ -28,15 +28,10 @@ static class CheckVerb
         var command = new Command("check", "Measures wall and processor time of the command 'onnx-auditor check' as a process of its own.") { models, rounds, page, other };
         command.SetAction(parsed =>
         {
-            var program = Path.Combine(Networks.Checkout, "artifacts", "bin", "OnnxAuditor", "release", "onnx-auditor.dll");
-            if (!File.Exists(program))
-            {
-                parsed.InvocationConfiguration.Error.WriteLine("Build the program first: dotnet build -c Release src/OnnxAuditor");
-                return 1;
-            }
+            if (ReleaseBuild.Find(parsed.InvocationConfiguration.Error) is not { } program) return 1;
             var file = Networks.Find(parsed.GetValue(models)!, ["real/ppocr_rec.onnx"], parsed.InvocationConfiguration.Error)[0];
             var alternatives = Alternatives.Select(a => (a.Name, Program: program, a.Settings)).ToList();
-            if (parsed.GetValue(other) is { } folder) alternatives.Insert(1, ("compiled ahead of time (PublishReadyToRun)", Path.Combine(folder, "onnx-auditor.dll"), []));
+            if (parsed.GetValue(other) is { } folder) alternatives.Insert(1, ("compiled ahead of time (PublishReadyToRun)", Path.Combine(folder, ReleaseBuild.FileName), []));
             Page(file, program, alternatives, parsed.GetValue(rounds)).Write(parsed.InvocationConfiguration.Output, parsed.GetValue(page) ? "check.md" : null);
             return 0;
         });

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using GraphRewriter.Canonicalization;
 using GraphRewriter.Ir;
 using GraphRewriter.Serialization;
+using OnnxAuditor.Measurement;
 using OnnxAuditor.Reporting;
 using Xunit;
 
@@ -40,6 +42,26 @@ public sealed class CompareCommandTests : IDisposable
         Assert.Contains("They are versions of one model.", output, StringComparison.Ordinal);
         Assert.Contains("| `fc.weight` | with other values |", output, StringComparison.Ordinal);
         Assert.Contains(" | 0.25 |", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_network_with_itself_re_initialised_is_one_architecture_and_on_shipped_weights_two_networks()
+    {
+        var path = Path.Combine(folder, "drawn.onnx");
+        using (var file = OnnxReader.Read(Model("residual_cnn.onnx")))
+        {
+            var canonical = Canonicalizer.Run(file.Model, new CanonicalOptions());
+            var protocol = new Protocol(WeightSource.Reinitialized, NormStatistics.Batch, InputLaw.Auto, 4, Seed: 5, Probes.None);
+            foreach (var (parameter, data) in DrawWeights.Under(protocol, canonical.Parameters))
+                file.Model.Graph.Initializers.Single(i => i.Name == parameter.Name).Data = data;
+            OnnxWriter.Write(file.Model, path);
+        }
+        var architecture = CommandRun.Of(["compare", Model("residual_cnn.onnx"), path, .. Quick]).Output;
+        Assert.Contains("Every proxy gives the models the same scores", architecture, StringComparison.Ordinal);
+        Assert.Contains("| `fc.weight` | with other values |", architecture, StringComparison.Ordinal);
+        var weights = CommandRun.Of(["compare", Model("residual_cnn.onnx"), path, "--weights", "shipped", .. Quick]).Output;
+        Assert.DoesNotContain("Every proxy gives the models the same scores", weights, StringComparison.Ordinal);
+        Assert.Contains("over all", weights, StringComparison.Ordinal);
     }
 
     [Fact]
