@@ -38,7 +38,7 @@ public sealed record AttachedLoss(Value Loss, IReadOnlyList<LossTerm> Terms);
 public sealed record LossTerm(Value Output, Value AttachedTo, LossKind Kind, int ClassAxis, Value? Target, Value Loss, Node? Stripped);
 
 /// <summary>
-/// Attaches a loss to a graph's outputs. A final Softmax, LogSoftmax or Sigmoid is stripped, as the losses take logits: differentiating a logarithm
+/// Attaches a loss to a graph's outputs. A final softmax or sigmoid (<see cref="OutputHead"/>) is stripped, as the losses take logits: differentiating a logarithm
 /// of probabilities loses the small ones.
 /// </summary>
 public static class AttachLoss
@@ -96,14 +96,7 @@ public static class AttachLoss
 
     static (LossKind Kind, Value X, int Axis, Node? Stripped) Choose(Value output, LossKind asked)
     {
-        var head = output.Producer;
-        if (head is not null && (head.Is("Softmax") || head.Is("LogSoftmax")) && asked is LossKind.Auto or LossKind.CrossEntropy)
-        {
-            var x = head!.Inputs[0]!;
-            var axis = (int)head.Int("axis", -1);
-            return (LossKind.CrossEntropy, x, axis < 0 ? axis + x.Rank : axis, head);
-        }
-        if (head?.Is("Sigmoid") == true && asked is LossKind.Auto or LossKind.Bce) return (LossKind.Bce, head!.Inputs[0]!, -1, head);
+        if (OutputHead.Of(output) is { } head && (asked == LossKind.Auto || asked == head.Kind)) return (head.Kind, head.Logits, head.ClassAxis, head.Node);
         var rank = output.Rank;
         var isLogits = rank is 2 or 3 && output.Shape![-1].Size != 1;
         return asked switch

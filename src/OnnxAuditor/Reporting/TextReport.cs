@@ -13,7 +13,7 @@ static class TextReport
         foreach (var model in report.Models)
         {
             var path = MarkdownText.Visible(model.Path);
-            foreach (var f in Shown(model)) text.Append($"{path}: {MarkdownReport.Word(f.Severity)} {f.RuleId} {Place(f)}: {OneLine(f.Message)}{(f.Remedy.Length > 0 ? $" {OneLine(f.Remedy)}" : "")}\n");
+            foreach (var f in Shown(model)) text.Append($"{path}: {MarkdownReport.Word(f.Severity)} {f.RuleId} {Place(f, model)}{OneLine(f.Message)}{(f.Remedy.Length > 0 ? $" {OneLine(f.Remedy)}" : "")}\n");
             if (model.Findings.Count == 0 && (model.Unreadable ?? model.BudgetExceeded) is { } obstacle) text.Append($"{path}: error {OneLine(obstacle)}\n");
             foreach (var g in model.Gates.Where(g => !g.Passed)) text.Append($"{path}: gate {g.Expression} failed: {Value(g)}\n");
         }
@@ -25,7 +25,9 @@ static class TextReport
 
     static IEnumerable<Finding> Shown(ModelReport model) => model.Findings.Where(f => !f.Suppressed && f.Severity > Severity.Info);
 
-    static string Place(Finding f) => f.Count > 1 ? $"{MarkdownText.Visible(f.Where)} and {NumberFormat.Count(f.Count - 1, "more place")}" : MarkdownText.Visible(f.Where);
+    /// <summary>Where a finding is, with a colon; nothing where that is the file, which the line begins with.</summary>
+    static string Place(Finding f, ModelReport model) => f.Count > 1 ? $"{MarkdownText.Visible(f.Where)} and {NumberFormat.Count(f.Count - 1, "more place")}: "
+        : f.Where.Equals(model.Path, StringComparison.Ordinal) ? "" : $"{MarkdownText.Visible(f.Where)}: ";
 
     static string OneLine(string message) => MarkdownText.Visible(message.ReplaceLineEndings(" "));
 
