@@ -43,7 +43,7 @@ sealed class TrialRun(CanonicalModel model, TrainGraph graph, TrialSettings sett
     public TrialReport Measure(TrialReport report, CancellationToken cancellation)
     {
         var inputs = MakeInputs.For(model, protocol, samples: 1, settings.Data, settings.DataSource);
-        var targets = TrialTargets.For(model, graph.Loss, settings, inputs, cancellation);
+        var targets = TrialTargets.For(model, graph.Loss, settings, protocol, inputs, cancellation);
         var feeds = inputs.ToDictionary(i => i.Key, i => i.Value.Data, StringComparer.Ordinal);
         foreach (var (name, data) in targets) feeds[name] = data;
         using var stepper = graph.Start(settings.Ort, feeds);

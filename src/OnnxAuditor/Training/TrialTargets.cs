@@ -8,13 +8,16 @@ namespace OnnxAuditor.Training;
 
 /// <summary>
 /// Makes what a trial trains towards. Classes, and targets of few numbers a sample, are drawn at random, as they can be learned by heart. Random numbers at every place of an image or of a list of
-/// boxes cannot: one set of weights serves all places. Their targets are therefore what the same network gives with other random weights, brought to mean 0 and variance 1 in each channel, which the
-/// network can reach and a constant cannot.
+/// boxes cannot: one set of weights serves all places. Their targets are therefore made of what the same network tells apart with other random weights, laid around its own outputs and in their scale:
+/// a box that can only lie near its anchor cannot be trained to numbers of mean 0.
 /// </summary>
 static class TrialTargets
 {
     /// <summary>Seeds of other weights are this far from those of the trial.</summary>
     const long OtherWeights = 1_000_003;
+
+    /// <summary>Targets differ from sample to sample by at least this share of the outputs.</summary>
+    const double LeastDifference = 0.01;
 
     /// <summary>A channel whose spread is less than this share of its size is constant for float32.</summary>
     const double LeastSpread = 1e-5;
@@ -23,13 +26,14 @@ static class TrialTargets
     /// <param name="source">The canonical model.</param>
     /// <param name="loss">The loss as attached to a copy of it.</param>
     /// <param name="settings">Seed and labels.</param>
+    /// <param name="protocol">Weights and statistics of the trial.</param>
     /// <param name="inputs">What the model is fed.</param>
     /// <param name="cancellation">Ends the run early.</param>
-    public static Dictionary<string, TensorData> For(CanonicalModel source, AttachedLoss loss, TrialSettings settings, IReadOnlyDictionary<string, InputData> inputs, CancellationToken cancellation)
+    public static Dictionary<string, TensorData> For(CanonicalModel source, AttachedLoss loss, TrialSettings settings, Protocol protocol, IReadOnlyDictionary<string, InputData> inputs, CancellationToken cancellation)
     {
         var targets = new Dictionary<string, TensorData>(StringComparer.Ordinal);
         var dense = loss.Terms.Where(t => t.Target is not null && settings.Labels is null && IsDense(t)).ToList();
-        var taught = dense.Count == 0 ? [] : Taught(source, dense, settings, inputs, cancellation);
+        var taught = dense.Count == 0 ? [] : Taught(source, dense, settings, protocol, inputs, cancellation);
         foreach (var term in loss.Terms)
         {
             if (term.Target is not { } target) continue;
@@ -44,17 +48,28 @@ static class TrialTargets
     /// <summary>The axis along which numbers mean different things: the channels of an image, the fields of a list.</summary>
     internal static int ChannelAxis(int rank) => rank >= 4 ? 1 : rank - 1;
 
-    static Dictionary<string, TensorData> Taught(CanonicalModel source, List<LossTerm> terms, TrialSettings settings, IReadOnlyDictionary<string, InputData> inputs, CancellationToken cancellation)
+    static Dictionary<string, TensorData> Taught(CanonicalModel source, List<LossTerm> terms, TrialSettings settings, Protocol protocol, IReadOnlyDictionary<string, InputData> inputs, CancellationToken cancellation)
+    {
+        var own = Outputs(source, terms, settings, protocol, inputs, cancellation);
+        var other = Outputs(source, terms, settings, settings.ProtocolOf(WeightSource.Reinitialized, NormStatistics.Batch, source.Batch.Size) with { Seed = settings.Seed + OtherWeights }, inputs, cancellation);
+        var taught = new Dictionary<string, TensorData>(StringComparer.Ordinal);
+        for (var i = 0; i < terms.Count; i++)
+            if (Taught(own[i], other[i], terms[i].Kind == LossKind.Bce) is { } values) taught[terms[i].Target!.Name] = TensorData.FromFloats([.. own[i].Dims], values);
+        return taught;
+    }
+
+    /// <summary>What losses are attached to, under the weights and statistics of a protocol.</summary>
+    static TensorData[] Outputs(CanonicalModel source, List<LossTerm> terms, TrialSettings settings, Protocol protocol, IReadOnlyDictionary<string, InputData> inputs, CancellationToken cancellation)
     {
         var images = new Dictionary<Value, Value>();
         var model = source.Model.Copy(images);
         var graph = model.Graph;
-        var protocol = settings.ProtocolOf(WeightSource.Reinitialized, NormStatistics.Batch, source.Batch.Size) with { Seed = settings.Seed + OtherWeights };
         foreach (var (parameter, data) in DrawWeights.Under(protocol, source.Parameters)) images[parameter.Value].Data = data;
         // The values that losses are attached to, by name: those of the trial's own copy of the model.
         var byName = graph.AllNodes().SelectMany(n => n.Outputs).OfType<Value>().ToDictionary(v => v.Name, StringComparer.Ordinal);
-        var wanted = terms.Select(t => byName[t.AttachedTo.Name]).ToList();
-        SetNormStatistics.Batch(graph);
+        var wanted = terms.ConvertAll(t => byName[t.AttachedTo.Name]);
+        if (protocol.Statistics == NormStatistics.Batch) SetNormStatistics.Batch(graph);
+        else SetNormStatistics.Frozen(graph);
         RemoveDropout.Apply(graph);
         graph.Outputs.Clear();
         graph.Outputs.AddRange(wanted.Distinct());
@@ -63,40 +78,51 @@ static class TrialTargets
         var fed = graph.Inputs.Where(i => inputs.ContainsKey(i.Name)).ToDictionary(i => i.Name, i => inputs[i.Name].Data, StringComparer.Ordinal);
         string[] names = [.. graph.Outputs.Select(o => o.Name)];
         var given = executor.Run(fed, names, cancellation);
-        var taught = new Dictionary<string, TensorData>(StringComparer.Ordinal);
-        for (var i = 0; i < terms.Count; i++)
-        {
-            var data = given[Array.IndexOf(names, wanted[i].Name)];
-            if (Standardized(data, terms[i].Kind == LossKind.Bce) is { } values) taught[terms[i].Target!.Name] = TensorData.FromFloats([.. data.Dims], values);
-        }
-        return taught;
+        return [.. wanted.Select(w => given[Array.IndexOf(names, w.Name)])];
     }
 
-    /// <summary>The numbers with mean 0 and variance 1 in each channel, or 1 where they are above the mean and 0 elsewhere; null where a channel is constant or not finite.</summary>
-    static float[]? Standardized(TensorData data, bool asBits)
+    /// <summary>
+    /// The targets of one output. At every place they are the mean of the network's own outputs over the samples, plus what the other weights make of the differences between the samples, as large in each
+    /// channel as the network's own differences are, and at least a hundredth of its outputs. A single sample has its places in the stead of samples. For bits: 1 where the other weights' difference is positive.
+    /// </summary>
+    /// <returns>Null where the other weights tell nothing apart in any channel, or where something is not finite.</returns>
+    internal static float[]? Taught(TensorData own, TensorData other, bool asBits)
     {
-        var values = data.ToFloats();
-        var (channels, inner) = Layout(data.Dims);
-        var (sums, squares) = (new double[channels], new double[channels]);
-        for (var i = 0; i < values.Length; i++) sums[i / inner % channels] += values[i];
-        var count = (double)values.Length / channels;
+        var (mine, theirs) = (own.ToFloats(), other.ToFloats());
+        if (Array.Exists(mine, v => !float.IsFinite(v)) || Array.Exists(theirs, v => !float.IsFinite(v))) return null;
+        var samples = own.Dims.Count > 0 ? (int)own.Dims[0] : 1;
+        var (channels, inner) = Layout(own.Dims);
+        var (mineMoments, theirMoments) = (Differences(mine, samples, channels, inner), Differences(theirs, samples, channels, inner));
+        var spread = theirMoments.Spread.Select((s, c) => s > LeastSpread * theirMoments.Size[c] ? s : 0).ToArray();
+        if (Array.TrueForAll(spread, s => s == 0)) return null;
+        var values = new float[mine.Length];
         for (var i = 0; i < values.Length; i++)
         {
             var c = i / inner % channels;
-            squares[c] += Math.Pow(values[i] - sums[c] / count, 2);
-        }
-        for (var c = 0; c < channels; c++)
-        {
-            var (mean, spread) = (sums[c] / count, Math.Sqrt(squares[c] / count));
-            if (!double.IsFinite(spread) || spread <= LeastSpread * Math.Abs(mean) || spread == 0) return null;
-        }
-        for (var i = 0; i < values.Length; i++)
-        {
-            var c = i / inner % channels;
-            var standard = (values[i] - sums[c] / count) / Math.Sqrt(squares[c] / count);
-            values[i] = asBits ? (standard > 0 ? 1 : 0) : (float)standard;
+            var difference = spread[c] > 0 ? theirMoments.Values[i] / spread[c] : 0;
+            var size = Math.Max(mineMoments.Spread[c], LeastDifference * mineMoments.Size[c]);
+            values[i] = asBits ? (difference > 0 ? 1 : 0) : (float)(mine[i] - (samples > 1 ? mineMoments.Values[i] : 0) + difference * (size > 0 ? size : 1));
         }
         return values;
+    }
+
+    /// <summary>Each value less the mean over the samples at its place (over the places of its channel for a single sample), with the root mean squares of that and of the values in each channel.</summary>
+    static (double[] Values, double[] Spread, double[] Size) Differences(float[] values, int samples, int channels, int inner)
+    {
+        var places = values.Length / samples;
+        var means = new double[samples > 1 ? places : channels];
+        int MeanOf(int i) => samples > 1 ? i % places : i / inner % channels;
+        var (each, count) = ((double)values.Length / means.Length, (double)values.Length / channels);
+        for (var i = 0; i < values.Length; i++) means[MeanOf(i)] += values[i] / each;
+        var (differences, spread, size) = (new double[values.Length], new double[channels], new double[channels]);
+        for (var i = 0; i < values.Length; i++)
+        {
+            var c = i / inner % channels;
+            differences[i] = values[i] - means[MeanOf(i)];
+            spread[c] += differences[i] * differences[i] / count;
+            size[c] += (double)values[i] * values[i] / count;
+        }
+        return (differences, [.. spread.Select(Math.Sqrt)], [.. size.Select(Math.Sqrt)]);
     }
 
     /// <summary>The channels of a row-major tensor and the elements of one channel that lie side by side.</summary>
@@ -109,8 +135,8 @@ static class TrialTargets
     }
 
     /// <summary>
-    /// The least loss that outputs without regard to the inputs reach: the entropy of the classes for a cross-entropy, the variance of each channel for a mean squared error, the entropy of each
-    /// channel's share of ones for a binary cross-entropy. Nats, or the targets' unit squared; null for a loss without a least value.
+    /// The least loss that outputs without regard to the inputs reach: the entropy of the classes for a cross-entropy, the variance over the samples at each place (over the places of each channel for a
+    /// single sample) for a mean squared error, the entropy of each channel's share of ones for a binary cross-entropy. Nats, or the targets' unit squared; null for a loss without a least value.
     /// </summary>
     public static double? ConstantLoss(AttachedLoss loss, IReadOnlyDictionary<string, TensorData> targets)
     {
@@ -119,20 +145,19 @@ static class TrialTargets
         {
             if (term.Target is not { } target) return null;
             var data = targets[target.Name];
-            total += term.Kind == LossKind.CrossEntropy ? Entropy(data.ToInt64s().CountBy(c => c).Select(c => (double)c.Value)) : ByChannel(data, term.Kind);
+            total += term.Kind == LossKind.CrossEntropy ? Entropy(data.ToInt64s().CountBy(c => c).Select(c => (double)c.Value)) : WithoutInputs(data, term.Kind);
         }
         return total;
     }
 
-    static double ByChannel(TensorData data, LossKind kind)
+    static double WithoutInputs(TensorData data, LossKind kind)
     {
-        var values = data.ToDoubles();
+        var values = data.ToFloats();
         var (channels, inner) = Layout(data.Dims);
-        var (sums, squares, count) = (new double[channels], new double[channels], (double)values.Length / channels);
-        for (var i = 0; i < values.Length; i++) sums[i / inner % channels] += values[i];
-        if (kind == LossKind.Bce) return sums.Average(s => Entropy([s, count - s]));
-        for (var i = 0; i < values.Length; i++) squares[i / inner % channels] += Math.Pow(values[i] - sums[i / inner % channels] / count, 2);
-        return squares.Sum() / values.Length;
+        if (kind != LossKind.Bce) return Differences(values, data.Dims.Count > 0 ? (int)data.Dims[0] : 1, channels, inner).Values.Average(d => d * d);
+        var ones = new double[channels];
+        for (var i = 0; i < values.Length; i++) ones[i / inner % channels] += values[i];
+        return ones.Average(s => Entropy([s, (double)values.Length / channels - s]));
     }
 
     static double Entropy(IEnumerable<double> counts)
