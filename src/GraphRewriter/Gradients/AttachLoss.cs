@@ -7,7 +7,7 @@ namespace GraphRewriter.Gradients;
 /// <summary>The loss that gradients start from.</summary>
 public enum LossKind
 {
-    /// <summary>By the head: cross-entropy for logits, binary cross-entropy behind a sigmoid, else mean squared error.</summary>
+    /// <summary>By the head: cross-entropy for logits, binary cross-entropy behind a sigmoid, else (boxes, states, embeddings, images) mean squared error.</summary>
     Auto,
     /// <summary>Mean cross-entropy over the class axis.</summary>
     CrossEntropy,
@@ -54,7 +54,10 @@ public static class AttachLoss
         var chosen = graph.Outputs.Where(o => o.IsFloat && o.Shape is not null && outputs?.Contains(o) != false).Distinct().ToList();
         if (chosen.Count == 0) throw new ModelException(ModelProblem.Unsupported, "No output is a float tensor of known rank, so there is nothing to attach a loss to.");
         var tape = new Tape(names ?? new NameScope(graph)) { Prefix = "loss/", Widens = true };
-        var terms = chosen.ConvertAll(o => Term(tape, o, kind, chosen.Count > 1));
+        // A detector scores its boxes in one output and places them in another.
+        var scored = graph.Outputs.Where(o => OutputHead.Of(o) is not null && o.Rank == 3).Select(o => o.Shape!.Take(2).ToArray()).ToList();
+        bool StandsBesideScores(Value o) => o.Rank == 3 && OutputHead.Of(o) is null && scored.Exists(s => s.SequenceEqual(o.Shape!.Take(2)));
+        var terms = chosen.ConvertAll(o => Term(tape, o, kind == LossKind.Auto && StandsBesideScores(o) ? LossKind.Mse : kind, chosen.Count > 1));
         var type = terms[0].Loss.Type;
         var loss = terms.Count == 1 ? terms[0].Loss : tape.Op("Sum", [.. terms.Select(term => tape.Cast(term.Loss, type))]);
         tape.AppendTo(graph);
@@ -98,7 +101,7 @@ public static class AttachLoss
     {
         if (OutputHead.Of(output) is { } head && (asked == LossKind.Auto || asked == head.Kind)) return (head.Kind, head.Logits, head.ClassAxis, head.Node);
         var rank = output.Rank;
-        var isLogits = rank is 2 or 3 && output.Shape![-1].Size != 1;
+        var isLogits = rank is 2 or 3 && output.Shape![-1].Size != 1 && OutputHead.MayBeLogits(output);
         return asked switch
         {
             LossKind.Auto => isLogits ? (LossKind.CrossEntropy, output, rank - 1, null) : (LossKind.Mse, output, -1, null),

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using GraphRewriter.Ir;
 
 namespace GraphRewriter.Gradients;
@@ -19,6 +20,31 @@ sealed record OutputHead(LossKind Kind, Value Logits, int ClassAxis, Node Node)
         if (!head.Is("Div") || head.Inputs[0]!.Producer is not { } exponential || !exponential.Is("Exp")) return null;
         return Spread(head.Inputs[1]!).Producer is { } sum && sum.Is("ReduceSum") && sum.Inputs[0] == exponential.Output && Axes(sum) is [var axis] ? Softmax(WithoutMaximum(exponential.Inputs[0]!), axis, head) : null;
     }
+
+    /// <summary>
+    /// Whether an output may hold logits: it comes, but for its layout, scale and offset, from no operator that bounds values, from no recurrent layer and from no product or quotient of signals. What such operators
+    /// give are boxes, states, embeddings, or probabilities laid out anew.
+    /// </summary>
+    public static bool MayBeLogits(Value output)
+    {
+        var seen = new HashSet<Value>();
+        bool Holds(Value value)
+        {
+            if (!seen.Add(value) || value.Producer is not { Domain: "" } node) return true;
+            if (Bounding.Contains(node.OpType)) return false;
+            // The first output of a split, the chunks of a state: whatever it is taken from decides.
+            if (Layouts.Contains(node.OpType)) return Holds(node.Inputs[0]!);
+            if (node.Is("Concat") || node.Is("Add") || node.Is("Sub") || node.Is("Sum")) return node.Inputs.All(i => i is null || i.Data is not null || Holds(i));
+            if (!node.Is("Mul") && !node.Is("Div")) return true;
+            return node.Inputs[1]!.Data is not null ? Holds(node.Inputs[0]!) : node.Is("Mul") && node.Inputs[0]!.Data is not null && Holds(node.Inputs[1]!);
+        }
+
+        return Holds(output);
+    }
+
+    static readonly FrozenSet<string> Bounding = new[] { "Sigmoid", "HardSigmoid", "Tanh", "Softmax", "Softsign", "Exp", "Clip", "Sin", "Cos", "Atan", "LpNormalization", "RNN", "LSTM", "GRU" }.ToFrozenSet(StringComparer.Ordinal);
+
+    static readonly FrozenSet<string> Layouts = new[] { "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Expand", "Gather", "Dropout", "ReduceMean" }.ToFrozenSet(StringComparer.Ordinal);
 
     static OutputHead? Softmax(Value logits, long axis, Node head) => logits.Shape is { } shape ? new(LossKind.CrossEntropy, logits, (int)(axis < 0 ? axis + shape.Rank : axis), head) : null;
 

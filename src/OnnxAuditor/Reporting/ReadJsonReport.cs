@@ -113,6 +113,7 @@ static class ReadJsonReport
             NeverMoved = Texts(t, "neverMoved"),
             HalfMoved = List(t, "halfMoved", h => (Text(h, "name"), Number(h, "unmovedShare"))),
             ConstantLoss = NumberOrNull(t, "constantLoss"),
+            HasMadeUpTargets = t.TryGetProperty("madeUpTargets", out var madeUp) && madeUp.GetBoolean(),
             NoiseScale = NumberOrNull(t, "noiseScale"),
             NoiseScaleUnavailable = TextOrNull(t, "noiseScaleReason"),
             Range = List(t, "rangeTest", r => (Number(r, "learningRate"), NumberOrNull(r, "loss"))),

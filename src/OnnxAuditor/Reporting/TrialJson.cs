@@ -47,6 +47,7 @@ static class TrialJson
             json.WriteNumber("unmovedShare", u.Share);
         });
         Number(json, "constantLoss", t.ConstantLoss);
+        json.WriteBoolean("madeUpTargets", t.HasMadeUpTargets);
         Number(json, "noiseScale", t.NoiseScale);
         json.WriteString("noiseScaleReason", t.NoiseScaleUnavailable);
         json.Array("rangeTest", t.Range, r =>

@@ -47,6 +47,9 @@ sealed record TrialReport(string Weights, string NormStatistics, string Optimize
     /// <summary>The least loss that outputs without regard to the inputs could reach.</summary>
     public double? ConstantLoss { get; init; }
 
+    /// <summary>Whether targets at many places were made up by the trial: then a loss that does not fall may be the targets' fault.</summary>
+    public bool HasMadeUpTargets { get; init; }
+
     /// <summary>The trainable parameters of which no element changed, those that no gradient reaches among them.</summary>
     public IReadOnlyList<string> NeverMoved { get; init; } = [];
 

@@ -27,7 +27,8 @@ static class TrialStalls
             finite and lets it fall. Trials from the same weights with frozen and with batch statistics count as one: it is enough that one of them learns. The likely cause is that of the other rules that found something, the most telling first.
             """,
         Threshold: """
-            From the shipped weights, every trial stalls or diverges: warning, and the verdict asks for a fix. From re-initialised ones only: info, as the artefact itself can be trained further. Parameters of which at
+            From the shipped weights, every trial stalls or diverges: warning, and the verdict asks for a fix. Info where it stalls at targets that the trial made up at many places (an image, a list of boxes) and no other
+            rule names a cause. From re-initialised weights only: info, as the artefact itself can be trained further. Parameters of which at
             least half the elements kept their bits, and which hold more than 10 % of the trainable elements: info.
             """,
         Example: "`deep_sigmoid_mlp`: the loss falls from 2.338 to 1.96 in 100 steps, and outputs that ignore the inputs reach 1.96. Likely cause: GRD001.",
@@ -52,13 +53,16 @@ static class TrialStalls
     static Observation Failed(RuleContext context, TrialReport trial, bool isShipped)
     {
         var word = trial.Outcome == TrialOutcome.Stalls ? "stalls" : "diverges";
+        var cause = Cause(context, isShipped);
+        // A trial alone does not convict a model of failing at what the trial itself made up.
+        var isDoubtful = trial is { HasMadeUpTargets: true, Outcome: TrialOutcome.Stalls } && cause is null;
         return new Observation(
-            context.LossPlace, $"Trained with {trial.Optimizer} on one batch from {(isShipped ? "the shipped" : "re-initialised")} weights, the model {word}: {trial.Because}. {Cause(context, isShipped)}",
+            context.LossPlace, $"Trained with {trial.Optimizer} on one batch from {(isShipped ? "the shipped" : "re-initialised")} weights, the model {word}: {trial.Because}. {cause ?? NoCause}{(isDoubtful ? " The targets, made up at many places, may be out of reach in so few steps." : "")}",
             word, "overfits or slow", isShipped ? 2 : 1)
         {
-            Severity = isShipped ? Severity.Warning : Severity.Info,
-            Confidence = Confidence.Likely,
-            Remedy = "Mend the likely cause; then run the trial again.",
+            Severity = isShipped && !isDoubtful ? Severity.Warning : Severity.Info,
+            Confidence = isDoubtful ? Confidence.Hint : Confidence.Likely,
+            Remedy = isDoubtful ? "Run the trial on real data with their targets (--data, --labels), or for more steps." : "Mend the likely cause; then run the trial again.",
         };
     }
 
@@ -70,7 +74,7 @@ static class TrialStalls
         var share = unmoved / Math.Max(1, sizes.Values.Sum());
         if (share <= context.Limit(Unmoved)) return null;
         return new Observation(
-            still[0], $"In a training of {NumberFormat.Count(trial.Steps, "step")} on one batch from the shipped weights, {NumberFormat.Percent(share)} of the trainable elements did not move. {Cause(context, isShipped: true)}",
+            still[0], $"In a training of {NumberFormat.Count(trial.Steps, "step")} on one batch from the shipped weights, {NumberFormat.Percent(share)} of the trainable elements did not move. {Cause(context, isShipped: true) ?? NoCause}",
             NumberFormat.Percent(share), $"≤ {NumberFormat.Percent(context.Limit(Unmoved))}", share)
         {
             Severity = Severity.Info,
@@ -80,8 +84,10 @@ static class TrialStalls
         };
     }
 
-    /// <summary>The likely cause: what other rules found on the shipped weights, as a sentence.</summary>
-    static string Cause(RuleContext context, bool isShipped)
+    const string NoCause = "No other rule names a cause.";
+
+    /// <summary>The likely cause: what other rules found on the shipped weights, as a sentence; null where they found nothing.</summary>
+    static string? Cause(RuleContext context, bool isShipped)
     {
         var found = RuleRegistry.All
             .Where(r => r.Id != Rule.Id && (Telling.Contains(r.Id, StringComparer.Ordinal) || Families.Contains(r.Family, StringComparer.Ordinal)))
@@ -89,7 +95,7 @@ static class TrialStalls
             .Select(r => (Rule: r, Worst: r.Find(context).Where(o => (o.Severity ?? r.Severity) >= Severity.Warning).MaxBy(o => o.Badness)))
             .Where(r => r.Worst is not null).Take(Shown)
             .Select(r => $"{r.Rule.Id} ({char.ToLowerInvariant(r.Rule.Title[0])}{r.Rule.Title[1..]}: {r.Worst!.Where})").ToList();
-        if (found.Count == 0) return "No other rule names a cause.";
+        if (found.Count == 0) return null;
         return $"Likely cause: {string.Join(", ", found)}{(isShipped ? "" : ", as measured on the shipped weights")}.";
     }
 }

@@ -49,7 +49,7 @@ sealed class TrialRun(CanonicalModel model, TrainGraph graph, TrialSettings sett
         using var stepper = graph.Start(settings.Ort, feeds);
         var constant = TrialTargets.ConstantLoss(graph.Loss, targets);
         var start = stepper.Step(0, cancellation);
-        report = report with { ConstantLoss = constant, NeverMoved = graph.Step.Unreached };
+        report = report with { ConstantLoss = constant, HasMadeUpTargets = settings.Labels is null && graph.Loss.Terms.Any(TrialTargets.IsDense), NeverMoved = graph.Step.Unreached };
         if (!float.IsFinite(start)) return report with { Outcome = TrialOutcome.Diverges, Losses = [start], Because = "the loss is not finite before the first step" };
         if (start == 0) throw new ModelException(ModelProblem.Unsupported, "the loss is zero before the first step");
         var range = Range(stepper, start, cancellation);

@@ -3,18 +3,22 @@ using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using OnnxAuditor.Execution.Ort;
 using OnnxAuditor.Measurement;
+using OnnxAuditor.Numerics;
 
 namespace OnnxAuditor.Training;
 
 /// <summary>
 /// Makes what a trial trains towards. Classes, and targets of few numbers a sample, are drawn at random, as they can be learned by heart. Random numbers at every place of an image or of a list of
 /// boxes cannot: one set of weights serves all places. Their targets are therefore made of what the same network tells apart with other random weights, laid around its own outputs and in their scale:
-/// a box that can only lie near its anchor cannot be trained to numbers of mean 0.
+/// a box that can only lie near its anchor cannot be trained to numbers of mean 0. So are the classes of many boxes or pixels.
 /// </summary>
 static class TrialTargets
 {
     /// <summary>Seeds of other weights are this far from those of the trial.</summary>
     const long OtherWeights = 1_000_003;
+
+    /// <summary>Random classes at more places of a sample are not learned by heart.</summary>
+    const int MostDrawnClasses = 256;
 
     /// <summary>Targets differ from sample to sample by at least this share of the outputs.</summary>
     const double LeastDifference = 0.01;
@@ -42,8 +46,10 @@ static class TrialTargets
         return targets;
     }
 
-    /// <summary>Whether a target holds many numbers a sample that are no classes.</summary>
-    static bool IsDense(LossTerm term) => term.Kind is LossKind.Mse or LossKind.Bce && term.AttachedTo.Shape is { Rank: >= 3 };
+    /// <summary>Whether what is drawn at random cannot be reached: numbers at many places, or such as the output is bounded away from; classes at so many places that one set of weights cannot know each.</summary>
+    internal static bool IsDense(LossTerm term) => term.AttachedTo.Shape is { } shape && (
+        term.Kind == LossKind.CrossEntropy ? shape.ElementCount / shape[term.ClassAxis].Size / shape[0].Size > MostDrawnClasses
+        : shape.Rank >= 3 || term.Kind == LossKind.Mse && shape.Rank == 2 && !OutputHead.MayBeLogits(term.AttachedTo));
 
     /// <summary>The axis along which numbers mean different things: the channels of an image, the fields of a list.</summary>
     internal static int ChannelAxis(int rank) => rank >= 4 ? 1 : rank - 1;
@@ -54,8 +60,26 @@ static class TrialTargets
         var other = Outputs(source, terms, settings, settings.ProtocolOf(WeightSource.Reinitialized, NormStatistics.Batch, source.Batch.Size) with { Seed = settings.Seed + OtherWeights }, inputs, cancellation);
         var taught = new Dictionary<string, TensorData>(StringComparer.Ordinal);
         for (var i = 0; i < terms.Count; i++)
-            if (Taught(own[i], other[i], terms[i].Kind == LossKind.Bce) is { } values) taught[terms[i].Target!.Name] = TensorData.FromFloats([.. own[i].Dims], values);
+        {
+            var (term, name) = (terms[i], terms[i].Target!.Name);
+            if (Taught(own[i], other[i], term.Kind == LossKind.Bce, new SeededRandom(settings.Seed, name)) is not { } values) continue;
+            taught[name] = term.Kind == LossKind.CrossEntropy ? Classes(values, own[i], term.ClassAxis) : TensorData.FromFloats([.. own[i].Dims], values);
+        }
         return taught;
+    }
+
+    /// <summary>At each place the class whose logit the targets raise most above the network's own.</summary>
+    internal static TensorData Classes(float[] targets, TensorData own, int axis)
+    {
+        var mine = own.ToFloats();
+        var (classes, inner) = ((int)own.Dims[axis], own.Dims.Skip(axis + 1).Aggregate(1, (a, d) => a * (int)d));
+        var chosen = new long[mine.Length / classes];
+        for (var place = 0; place < chosen.Length; place++)
+        {
+            var first = place / inner * classes * inner + place % inner;
+            chosen[place] = Enumerable.Range(0, classes).MaxBy(c => targets[first + c * inner] - mine[first + c * inner]);
+        }
+        return TensorData.FromInt64s([.. own.Dims.Where((_, i) => i != axis)], chosen);
     }
 
     /// <summary>What losses are attached to, under the weights and statistics of a protocol.</summary>
@@ -84,17 +108,26 @@ static class TrialTargets
     /// <summary>
     /// The targets of one output. At every place they are the mean of the network's own outputs over the samples, plus what the other weights make of the differences between the samples, as large in each
     /// channel as the network's own differences are, and at least a hundredth of its outputs. A single sample has its places in the stead of samples. For bits: 1 where the other weights' difference is positive.
+    /// Where signals die under the other weights, so that they tell nothing apart, the differences are drawn, one for each sample and channel.
     /// </summary>
-    /// <returns>Null where the other weights tell nothing apart in any channel, or where something is not finite.</returns>
-    internal static float[]? Taught(TensorData own, TensorData other, bool asBits)
+    /// <returns>Null where the other weights tell nothing apart in a single sample, or where something is not finite.</returns>
+    internal static float[]? Taught(TensorData own, TensorData other, bool asBits, SeededRandom random)
     {
         var (mine, theirs) = (own.ToFloats(), other.ToFloats());
         if (Array.Exists(mine, v => !float.IsFinite(v)) || Array.Exists(theirs, v => !float.IsFinite(v))) return null;
         var samples = own.Dims.Count > 0 ? (int)own.Dims[0] : 1;
         var (channels, inner) = Layout(own.Dims);
         var (mineMoments, theirMoments) = (Differences(mine, samples, channels, inner), Differences(theirs, samples, channels, inner));
-        var spread = theirMoments.Spread.Select((s, c) => s > LeastSpread * theirMoments.Size[c] ? s : 0).ToArray();
-        if (Array.TrueForAll(spread, s => s == 0)) return null;
+        var spread = Spread(theirMoments);
+        if (Array.TrueForAll(spread, s => s == 0))
+        {
+            if (samples == 1) return null;
+            var drawn = new double[samples * channels];
+            for (var i = 0; i < drawn.Length; i++) drawn[i] = random.Normal();
+            for (var i = 0; i < theirs.Length; i++) theirs[i] = (float)drawn[i / (theirs.Length / samples) * channels + i / inner % channels];
+            theirMoments = Differences(theirs, samples, channels, inner);
+            spread = Spread(theirMoments);
+        }
         var values = new float[mine.Length];
         for (var i = 0; i < values.Length; i++)
         {
@@ -105,6 +138,9 @@ static class TrialTargets
         }
         return values;
     }
+
+    /// <summary>The spread of each channel's differences; 0 where they are nothing but rounding.</summary>
+    static double[] Spread((double[] Values, double[] Spread, double[] Size) moments) => [.. moments.Spread.Select((s, c) => s > LeastSpread * moments.Size[c] ? s : 0)];
 
     /// <summary>Each value less the mean over the samples at its place (over the places of its channel for a single sample), with the root mean squares of that and of the values in each channel.</summary>
     static (double[] Values, double[] Spread, double[] Size) Differences(float[] values, int samples, int channels, int inner)

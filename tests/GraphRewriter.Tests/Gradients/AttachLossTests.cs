@@ -59,6 +59,53 @@ public class AttachLossTests
         Assert.Equal(probabilities, Attached(probabilities, LossKind.Mse).AttachedTo);
     }
 
+    [Theory]
+    [InlineData("MatMul", LossKind.CrossEntropy)]
+    [InlineData("MatMul Transpose Reshape", LossKind.CrossEntropy)]
+    [InlineData("MatMul Add Mul", LossKind.CrossEntropy)]
+    [InlineData("MatMul Tanh", LossKind.Mse)]
+    [InlineData("MatMul Sigmoid Mul Transpose", LossKind.Mse)]
+    [InlineData("MatMul Softmax Unsqueeze", LossKind.Mse)]
+    public void What_cannot_be_logits_has_a_squared_loss(string path, LossKind kind)
+    {
+        var value = x;
+        foreach (var opType in path.Split(' '))
+        {
+            value = opType switch
+            {
+                "MatMul" => Op(opType, value, graph.AddInitializer("weight", TensorData.FromFloats([3, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9]))),
+                "Add" or "Mul" => Op(opType, value, graph.AddInitializer($"c{opType}", TensorData.Scalar(3f))),
+                "Reshape" => Op(opType, value, graph.AddInitializer("shape", TensorData.FromInt64s([2], [2, 3]))),
+                "Unsqueeze" => Op(opType, value, graph.AddInitializer("axis", TensorData.FromInt64s([1], [0]))),
+                _ => Op(opType, value),
+            };
+        }
+        Assert.Equal(kind, Attached(value).Kind);
+    }
+
+    [Fact]
+    public void A_gate_of_two_signals_is_no_logit_and_a_sum_of_two_layers_is()
+    {
+        var (a, b) = (Op("Neg", x), Op("Abs", x));
+        Assert.Equal(LossKind.Mse, Attached(Op("Mul", a, b)).Kind);
+        graph.Outputs.Clear();
+        Assert.Equal(LossKind.CrossEntropy, Attached(Op("Add", a, b)).Kind);
+    }
+
+    [Fact]
+    public void Boxes_beside_scores_are_numbers()
+    {
+        Value Boxes(string name, long last)
+        {
+            var value = new Value(name, ElementType.Float32, Shape.Of(2, 5, last));
+            graph.Inputs.Add(value);
+            return Op("Identity", value);
+        }
+
+        graph.Outputs.AddRange([Op("Softmax", Boxes("scores", 3)), Boxes("boxes", 4)]);
+        Assert.Equal([LossKind.CrossEntropy, LossKind.Mse], AttachLoss.Run(graph).Terms.Select(t => t.Kind));
+    }
+
     [Fact]
     public void The_class_axis_of_images_is_that_of_the_sum()
     {

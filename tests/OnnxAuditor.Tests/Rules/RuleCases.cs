@@ -33,6 +33,8 @@ static class RuleCases
         new("GRD015", Severity.Info, () => Checked(gradient: Agreement.Kink), () => Checked()),
         new("GRD016", Severity.Warning, () => Tried(TrialOutcome.Stalls), () => Tried(TrialOutcome.Slow)),
         new("GRD016", Severity.Warning, () => Tried(TrialOutcome.Diverges), () => Tried(TrialOutcome.Diverges, TrialOutcome.Overfits)),
+        new("GRD016", Severity.Info, () => Tried(TrialOutcome.Stalls, madeUp: true), () => Tried(TrialOutcome.Slow, madeUp: true)),
+        new("GRD016", Severity.Warning, () => Tried(TrialOutcome.Diverges, madeUp: true), () => Tried(TrialOutcome.Slow, madeUp: true)),
         new("GRD016", Severity.Info, () => Tried(TrialOutcome.Overfits, reinit: TrialOutcome.Stalls), () => Tried(TrialOutcome.Overfits, reinit: TrialOutcome.Slow)),
         new("GRD016", Severity.Info, () => Tried(TrialOutcome.Overfits, still: "fc1.weight"), () => Tried(TrialOutcome.Overfits, still: "fc1.bias")),
         new("NUM003", Severity.Error, () => Checked(output: Agreement.Differs), () => Checked(output: Agreement.Kink)),
@@ -152,11 +154,11 @@ static class RuleCases
 
     /// <summary>A measurement of curvature that no rule minds, but for what is given.</summary>
     /// <summary>Trials from the shipped weights with frozen and with batch statistics, and from re-initialised ones.</summary>
-    static RuleContext Tried(TrialOutcome frozen, TrialOutcome? batch = null, TrialOutcome? reinit = null, string? still = null) => Plain() with
+    static RuleContext Tried(TrialOutcome frozen, TrialOutcome? batch = null, TrialOutcome? reinit = null, string? still = null, bool madeUp = false) => Plain() with
     {
         Trials =
         [
-            new TrialReport("shipped", "frozen", "momentum", 16) { Outcome = frozen, NeverMoved = still is null ? [] : [still] },
+            new TrialReport("shipped", "frozen", "momentum", 16) { Outcome = frozen, NeverMoved = still is null ? [] : [still], HasMadeUpTargets = madeUp },
             new TrialReport("shipped", "batch", "momentum", 16) { Outcome = batch, Unavailable = batch is null ? "there is no norm" : null },
             new TrialReport("reinit", "frozen", "momentum", 16) { Outcome = reinit ?? TrialOutcome.Overfits },
         ],
