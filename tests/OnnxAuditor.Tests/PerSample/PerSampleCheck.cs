@@ -3,7 +3,9 @@ using GraphRewriter.Emission;
 using GraphRewriter.Gradients;
 using GraphRewriter.Ir;
 using GraphRewriter.PerSample;
+using OnnxAuditor.Execution;
 using OnnxAuditor.Execution.Ort;
+using OnnxAuditor.Execution.Torch;
 using OnnxAuditor.Measurement;
 using OnnxAuditor.Numerics;
 using Xunit;
@@ -20,12 +22,16 @@ static class PerSampleCheck
     const double Tolerance = 1e-4;
 
     /// <summary>Compares; fails naming the parameter and the sample.</summary>
-    internal static void Run(Model model, SampleStatistics statistics = SampleStatistics.Frozen)
+    /// <param name="model">The model.</param>
+    /// <param name="statistics">The statistics of BatchNormalization.</param>
+    /// <param name="wide">Whether to compute in float64, on Torch: for networks of which float32 keeps fewer digits than are compared.</param>
+    internal static void Run(Model model, SampleStatistics statistics = SampleStatistics.Frozen, bool wide = false)
     {
-        var (together, objection) = Together(model, statistics);
+        if (wide && TorchLibrary.Unavailable is { } why) Assert.Skip(why);
+        var (together, objection) = Together(model, statistics, wide);
         Assert.True(together is not null, $"Samples go through one by one: {objection}");
         var faults = new List<string>(together.Refused);
-        var alone = Enumerable.Range(0, (int)Samples).Select(i => Alone(model, statistics, together, i)).ToList();
+        var alone = Enumerable.Range(0, (int)Samples).Select(i => Alone(model, statistics, together, i, wide)).ToList();
         var gram = new double[Samples * Samples];
         foreach (var (name, rows) in together.Rows)
         {
@@ -48,7 +54,7 @@ static class PerSampleCheck
         Dictionary<string, TensorData> Rows, Dictionary<string, TensorData> Batch, TensorData? Gram, double Floor, IReadOnlyList<string> Refused,
         Dictionary<string, TensorData> Feeds, IReadOnlyDictionary<string, int> Axes);
 
-    static (Pass? Pass, string? Objection) Together(Model source, SampleStatistics statistics)
+    static (Pass? Pass, string? Objection) Together(Model source, SampleStatistics statistics, bool wide)
     {
         var canonical = Canonical(source, Samples);
         var graph = canonical.Model.Graph;
@@ -67,7 +73,7 @@ static class PerSampleCheck
         graph.Outputs.Clear();
         graph.Outputs.AddRange(found.SelectMany(p => new[] { rows.Gradients[p.Value], batch[p.Value] }).Append(gram.Matrix).OfType<Value>().Distinct());
         RemoveDeadCode.Apply(graph);
-        var results = Executed(canonical.Model, feeds);
+        var results = Executed(canonical.Model, feeds, wide);
         var gradients = found.ToDictionary(p => p.Name, p => results[batch[p.Value].Name], StringComparer.Ordinal);
         // The rounding of sums that cancel (a bias in front of a norm) follows the largest gradients of the network.
         var floor = 1e-6 * gradients.Values.Select(g => g.ToDoubles().Select(Math.Abs).DefaultIfEmpty(0).Max()).DefaultIfEmpty(0).Max();
@@ -78,7 +84,7 @@ static class PerSampleCheck
     }
 
     /// <summary>The gradients of one sample that goes through alone, in a graph bound to a batch of one.</summary>
-    static Dictionary<string, TensorData> Alone(Model source, SampleStatistics statistics, Pass together, int sample)
+    static Dictionary<string, TensorData> Alone(Model source, SampleStatistics statistics, Pass together, int sample, bool wide)
     {
         var canonical = Canonical(source, 1);
         var graph = canonical.Model.Graph;
@@ -93,13 +99,13 @@ static class PerSampleCheck
         graph.Outputs.AddRange(found.Select(p => gradients[p.Value]).Distinct());
         RemoveDeadCode.Apply(graph);
         var feeds = together.Feeds.ToDictionary(f => f.Key, f => together.Axes.TryGetValue(f.Key, out var axis) ? Slice(f.Value, axis, sample) : f.Value, StringComparer.Ordinal);
-        var results = Executed(canonical.Model, feeds);
+        var results = Executed(canonical.Model, feeds, wide);
         return found.ToDictionary(p => p.Name, p => results[gradients[p.Value].Name], StringComparer.Ordinal);
     }
 
-    static Dictionary<string, TensorData> Executed(Model model, Dictionary<string, TensorData> feeds)
+    static Dictionary<string, TensorData> Executed(Model model, Dictionary<string, TensorData> feeds, bool wide)
     {
-        using var executor = new OrtExecutor(model, new OrtSettings(Threads: 2));
+        using IExecutor executor = wide ? new TorchExecutor(model, new TorchSettings("cpu", 2) { Float64 = true }) : new OrtExecutor(model, new OrtSettings(Threads: 2));
         string[] names = [.. model.Graph.Outputs.Select(o => o.Name)];
         var wanted = model.Graph.Inputs.Where(i => feeds.ContainsKey(i.Name)).ToDictionary(i => i.Name, i => feeds[i.Name], StringComparer.Ordinal);
         return names.Zip(executor.Run(wanted, names, TestContext.Current.CancellationToken)).ToDictionary(r => r.First, r => r.Second, StringComparer.Ordinal);

@@ -12,9 +12,11 @@ public sealed class PerSampleNetworkTests
     public static TheoryData<string> Torch => [.. SharedFiles.Models("torch")];
 
     /// <summary>Those whose samples are small.</summary>
-    public static TheoryData<string> Small => ["real/byte_bilstm.onnx", "real/gpt2_tiny_fused.onnx", "real/magika_v3_3.onnx", "real/mnist_cnn.onnx", "real/silero_vad_v5.onnx"];
+    public static TheoryData<string> Small => ["real/byte_bilstm.onnx", "real/gpt2_tiny_fused.onnx", "real/mnist_cnn.onnx", "real/silero_vad_v5.onnx"];
 
-    public static TheoryData<string> Large => [.. SharedFiles.Models("real").Except(Small.Select(s => s.Data))];
+    public static TheoryData<string> Large => [.. SharedFiles.Models("real").Except(Small.Select(s => s.Data)).Except([Magika])];
+
+    const string Magika = "real/magika_v3_3.onnx";
 
     [Theory]
     [MemberData(nameof(Committed))]
@@ -27,6 +29,10 @@ public sealed class PerSampleNetworkTests
     [Theory]
     [MemberData(nameof(Small))]
     public void A_published_network_gives_each_sample_its_own_gradient(string file) => Check(SharedFiles.Require("models", file), SampleStatistics.Frozen);
+
+    // In float32 a gradient of a sample alone is 4e-4 of the largest from the one in float64, as its layer norms stand behind sums over a whole file.
+    [Fact]
+    public void A_network_that_float32_computes_to_three_digits_gives_each_sample_its_own_gradient_in_float64() => Check(SharedFiles.Require("models", Magika), SampleStatistics.Frozen, wide: true);
 
     [Theory(Explicit = true)]
     [MemberData(nameof(Large))]
@@ -41,9 +47,9 @@ public sealed class PerSampleNetworkTests
     [InlineData("torch/torch_unet.onnx")]
     public void A_PyTorch_network_can_be_normalised_by_each_sample_s_own_statistics(string file) => Check(SharedFiles.Require("models", file), SampleStatistics.Alone);
 
-    static void Check(string path, SampleStatistics statistics)
+    static void Check(string path, SampleStatistics statistics, bool wide = false)
     {
         using var file = OnnxReader.Read(path);
-        PerSampleCheck.Run(file.Model, statistics);
+        PerSampleCheck.Run(file.Model, statistics, wide);
     }
 }
