@@ -29,8 +29,8 @@ static class EagerVerb
             var settings = new OrtSettings(Threads: parsed.GetValue(threads));
             var result = new ResultsPage("A training step against libtorch", string.Create(CultureInfo.InvariantCulture, $"eager --rounds {count} --threads {settings.Threads} --batch {size} --page"));
             result.Line($"*ONNX Runtime* runs the gradient graph: forward, loss, backward, every parameter's gradient an output. *libtorch* ({TorchLibrary.Version}) runs the same network operator by operator with autograd;");
-            result.Line("The last three columns are whole training steps with the update of SGD with momentum: on ONNX Runtime the graph of `rewrite --train-step momentum`, its weights kept there from step to step; on libtorch torch.optim;");
             result.Line("recurrent layers step by step, as the canonical graph has them, not by its fused kernels.");
+            result.Line("The last three columns are whole training steps with the update of SGD with momentum: on ONNX Runtime the graph of `rewrite --train-step momentum`, its weights kept there from step to step; on libtorch torch.optim.");
             result.Line(string.Create(CultureInfo.InvariantCulture, $"Shipped weights, frozen statistics, batch {size}, {settings.Threads} threads, {count} rounds in turns; times are medians, ratios medians of the rounds' ratios. *By processor* compares processor times of all threads."));
             result.Line();
             var rows = Networks.Find(parsed.GetValue(models)!, Networks.Shared("torch"), parsed.InvocationConfiguration.Error).Select(path => Row(path, size, settings, count));
