@@ -9,7 +9,7 @@ static class TrialStalls
 
     /// <summary>Rules of the file's form that explain why training fails, the most telling first; of the families of numbers every rule may.</summary>
     static readonly string[] Telling =
-        ["WGT001", "ACT010", "GRD003", "TRN029", "TRN027", "WGT003", "WGT004", "TRN009", "TRN011", "TRN012", "TRN014", "TRN015", "ACT001", "ACT003", "GRD002", "GRD001", "ACT014", "WGT005"];
+        ["WGT001", "ACT010", "GRD003", "TRN029", "TRN027", "WGT003", "WGT004", "TRN009", "TRN011", "TRN012", "TRN014", "TRN015", "ACT001", "ACT003", "GRD002", "GRD001", "ACT014", "WGT005", "TRN001"];
 
     static readonly string[] Families = ["WGT", "ACT", "GRD"];
 
