@@ -53,9 +53,10 @@ static class TrialStalls
     static Observation Failed(RuleContext context, TrialReport trial, bool isShipped)
     {
         var word = trial.Outcome == TrialOutcome.Stalls ? "stalls" : "diverges";
-        var cause = Cause(context, isShipped);
-        // A trial alone does not convict a model of failing at what the trial itself made up.
-        var isDoubtful = trial is { HasMadeUpTargets: true, Outcome: TrialOutcome.Stalls } && cause is null;
+        // A trial alone does not convict a model of failing at what the trial itself made up; nor does it together with a rule that speaks of something else.
+        var needsTelling = trial is { HasMadeUpTargets: true, Outcome: TrialOutcome.Stalls };
+        var cause = Cause(context, isShipped, needsTelling);
+        var isDoubtful = needsTelling && cause is null;
         return new Observation(
             context.LossPlace, $"Trained with {trial.Optimizer} on one batch from {(isShipped ? "the shipped" : "re-initialised")} weights, the model {word}: {trial.Because}. {cause ?? NoCause}{(isDoubtful ? " The targets, made up at many places, may be out of reach in so few steps." : "")}",
             word, "overfits or slow", isShipped ? 2 : 1)
@@ -74,7 +75,7 @@ static class TrialStalls
         var share = unmoved / Math.Max(1, sizes.Values.Sum());
         if (share <= context.Limit(Unmoved)) return null;
         return new Observation(
-            still[0], $"In a training of {NumberFormat.Count(trial.Steps, "step")} on one batch from the shipped weights, {NumberFormat.Percent(share)} of the trainable elements did not move. {Cause(context, isShipped: true) ?? NoCause}",
+            still[0], $"In a training of {NumberFormat.Count(trial.Steps, "step")} on one batch from the shipped weights, {NumberFormat.Percent(share)} of the trainable elements did not move. {Cause(context, isShipped: true, tellingOnly: false) ?? NoCause}",
             NumberFormat.Percent(share), $"≤ {NumberFormat.Percent(context.Limit(Unmoved))}", share)
         {
             Severity = Severity.Info,
@@ -87,15 +88,18 @@ static class TrialStalls
     const string NoCause = "No other rule names a cause.";
 
     /// <summary>The likely cause: what other rules found on the shipped weights, as a sentence; null where they found nothing.</summary>
-    static string? Cause(RuleContext context, bool isShipped)
+    static string? Cause(RuleContext context, bool isShipped, bool tellingOnly)
     {
         var found = RuleRegistry.All
-            .Where(r => r.Id != Rule.Id && (Telling.Contains(r.Id, StringComparer.Ordinal) || Families.Contains(r.Family, StringComparer.Ordinal)))
+            .Where(r => r.Id != Rule.Id && (Telling.Contains(r.Id, StringComparer.Ordinal) || !tellingOnly && Families.Contains(r.Family, StringComparer.Ordinal)))
             .OrderBy(r => Array.IndexOf(Telling, r.Id) is >= 0 and var at ? at : Telling.Length)
             .Select(r => (Rule: r, Worst: r.Find(context).Where(o => (o.Severity ?? r.Severity) >= Severity.Warning).MaxBy(o => o.Badness)))
             .Where(r => r.Worst is not null).Take(Shown)
-            .Select(r => $"{r.Rule.Id} ({char.ToLowerInvariant(r.Rule.Title[0])}{r.Rule.Title[1..]}: {r.Worst!.Where})").ToList();
+            .Select(r => $"{r.Rule.Id} ({InSentence(r.Rule.Title)}: {r.Worst!.Where})").ToList();
         if (found.Count == 0) return null;
         return $"Likely cause: {string.Join(", ", found)}{(isShipped ? "" : ", as measured on the shipped weights")}.";
     }
+
+    /// <summary>A title within a sentence: names such as BatchNormalization keep their capital.</summary>
+    static string InSentence(string title) => title.Split(' ')[0].Skip(1).Any(char.IsUpper) ? title : char.ToLowerInvariant(title[0]) + title[1..];
 }
