@@ -31,6 +31,7 @@ static class PanelVerb
             result.Line("*Panel* computes all proxies, with runs shared where protocols agree; *one by one* computes each by itself and adds the times up. Both include rewriting the graph and making sessions, and");
             result.Line("begin with the canonical model. *Step* is one forward and backward pass of a session that is there already, shipped weights, batch statistics. Epsilon takes 64 samples whatever the batch.");
             result.Line(string.Create(CultureInfo.InvariantCulture, $"{settings.Threads} threads, {count} rounds in turns; times are medians, ratios medians of the rounds' ratios. *By processor* compares processor times of all threads."));
+            result.Line("Below, each run of the panel and each proxy by itself, once after a warm-up; these times include canonicalising for a batch of another size.");
             result.Line();
             var given = parsed.GetValue(models)!;
             var paths = given.Length > 0 ? given : [.. Networks.Find([], ["torch/torch_mobilenet_v3.onnx"], parsed.InvocationConfiguration.Error), Path.Combine(Networks.Checkout, "models", "residual_cnn.onnx")];

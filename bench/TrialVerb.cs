@@ -80,18 +80,7 @@ static class TrialVerb
         var silent = judged.Where(t => t.Fails == true && !t.Fired.Any(f => RuleRegistry.ById[f].Family is "WGT" or "ACT" or "GRD" || f is "TRN012" or "TRN014" or "TRN015" or "TRN027")).Select(t => t.Name).ToList();
         result.Line(silent.Count == 0 ? "Every network that fails was named by a rule on weights, activations or gradients, or by one of TRN012, TRN014, TRN015, TRN027." : $"Failing networks of which no rule on weights, activations or gradients spoke: {string.Join(", ", silent)}.");
         result.Line();
-        result.Line("## What was changed by it");
-        result.Line();
-        result.Line("No threshold of a rule had to change; the losses and targets of trials did, and what GRD016 makes of them:");
-        result.Line();
-        result.Table(["network", "before", "cause", "since"], [
-            ["magika_v3_3", "stalls, 5.374 → 4.374, which is ln(C − 1 + e) − 1 for its C = 214 classes", "the loss took probabilities for logits, as the softmax is written out", "overfits in 1 step"],
-            ["fastestdet", "stalls, 280 → 143, a warning without a cause", "boxes and scores in one tensor were taken for logits", "stalls, with TRN001 as the cause: a rate of 1e-4 already raises its loss"],
-            ["ultraface_rfb", "not finished", "boxes beside scores were taken for logits, 4420 random classes a sample", "overfits in 84 steps; its copy with folded BatchNormalization (TRN001) does not"],
-            ["silero (three files)", "stalls, a warning by GRD016 as it was", "states and probabilities have made-up targets", "GRD016 is an info: the targets are the trial's own"],
-            ["super_resolution", "stalls, a warning by GRD016 as it was", "targets at every pixel, out of reach in 100 steps", "GRD016 is an info, as no telling rule names a cause"],
-            ["ppocr_det", "stalls, a warning with WGT002 (denormal weights) as the cause", "the same; WGT002 is not telling", "stalls, with TRN001 as the cause, which this study can neither confirm nor refute"],
-        ]);
+        result.Line("What was changed because of this table stands in docs/findings.md.");
         return result;
     }
 

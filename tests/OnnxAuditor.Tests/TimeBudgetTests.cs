@@ -18,8 +18,8 @@ public class TimeBudgetTests
     [Fact]
     public void The_clock_stands_still_while_memory_is_waited_for()
     {
-        using var budget = new TimeBudget(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
-        budget.Uncounted(new Slow(TimeSpan.FromSeconds(1.5))).Take(1, CancellationToken.None).Dispose();
+        using var budget = new TimeBudget(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
+        budget.Uncounted(new Slow(TimeSpan.FromSeconds(3.5))).Take(1, CancellationToken.None).Dispose();
         Assert.True(budget.Token.WaitHandle.WaitOne(TimeSpan.FromMinutes(1)));
     }
 

@@ -50,14 +50,13 @@ static class MergeEqualNodes
     {
         var shown = graph.Outputs.ToHashSet();
         var known = new Dictionary<string, Value>(StringComparer.Ordinal);
-        foreach (var value in graph.Initializers.ToList())
+        foreach (var value in graph.Initializers)
         {
             if (value.Data is not { Unavailable: null, Type: not ElementType.String } data || data.Count > MaxElements || apart.Contains(value) || shown.Contains(value)) continue;
             var key = string.Create(CultureInfo.InvariantCulture, $"{data.Type} {string.Join(',', data.Dims)} {Convert.ToBase64String(data.Bytes.Span)}");
-            if (known.TryAdd(key, value)) continue;
-            replaced[value] = known[key];
-            graph.Initializers.Remove(value);
+            if (!known.TryAdd(key, value)) replaced[value] = known[key];
         }
+        graph.Initializers.RemoveAll(replaced.ContainsKey);
     }
 
     /// <summary>What two nodes have in common that compute the same; null for a node that is not to be merged.</summary>

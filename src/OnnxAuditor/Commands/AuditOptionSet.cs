@@ -55,7 +55,7 @@ sealed class AuditOptionSet(int defaultSeeds = 1)
     readonly Option<List<string>> data = OptionValues.List("--data", "FILE", "Input data: .npz, .npy, TensorProto .pb or a folder of .pb and .npy; NAME=FILE names the input; may be repeated", text => text, splits: false);
     readonly Option<string?> labels = OptionValues.Of<string>("--labels", "FILE", "Targets: .npy, .npz or .pb with int64 classes, or floats for mse [default: seeded random ones]", text => text);
     readonly Option<string> normStats = OptionValues.Choice("--norm-stats", "Statistics of BatchNormalization where rules look", "frozen", StatisticsByName.Keys);
-    readonly Option<string> loss = OptionValues.Choice("--loss", "The loss", "auto", Losses.Keys);
+    readonly Option<string> loss = OptionValues.Choice("--loss", "The loss; auto takes a cross-entropy for logits, a binary one behind a sigmoid, a squared error for other numbers (boxes, images, states)", "auto", Losses.Keys);
     readonly Option<string?> target = OptionValues.Of<string>("--target", "OUTPUT", "The output to attach the loss to [default: all float outputs]", text => text);
     readonly Option<(double Mu, double Sigma)?> regSwap = OptionValues.Of<(double, double)?>("--reg-swap", "MU,SIGMA", "Size that the proxy reg_swap steers to: mean and width, in thousands of parameters", text => MeanAndWidth(text));
     readonly Option<bool> straightThrough = StraightThrough();

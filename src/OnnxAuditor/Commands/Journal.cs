@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -11,6 +12,9 @@ namespace OnnxAuditor.Commands;
 /// </summary>
 sealed class Journal : IDisposable
 {
+    /// <summary>Hashes of data files, which many models share.</summary>
+    readonly ConcurrentDictionary<string, string> data = new(StringComparer.Ordinal);
+
     readonly Dictionary<string, ModelReport> finished = new(StringComparer.Ordinal);
     readonly FileStream file;
     readonly Lock gate = new();
@@ -69,7 +73,7 @@ sealed class Journal : IDisposable
     public static ModelReport Get(Journal? journal, string path, IReadOnlyList<string> words, Func<ModelReport> audit)
     {
         if (journal is null || !File.Exists(path)) return audit();
-        var key = KeyOf(path, words);
+        var key = journal.KeyOf(path, words);
         if (journal.finished.TryGetValue(key, out var kept)) return kept;
         var report = audit();
         // What a budget ended may come further next time, on a machine that is less busy.
@@ -90,11 +94,11 @@ sealed class Journal : IDisposable
         }
     }
 
-    static string KeyOf(string path, IReadOnlyList<string> words)
+    string KeyOf(string path, IReadOnlyList<string> words)
     {
         // Data that a word names is part of what was measured.
-        var data = words.Select(w => w[(w.LastIndexOf('=') + 1)..]).SelectMany(f => File.Exists(f) ? [f] : Directory.Exists(f) ? Directory.EnumerateFiles(f).Order(StringComparer.Ordinal) : (IEnumerable<string>)[]).Select(HashOf);
-        return $"{CommandLine.Tool.Version} {path} {HashOf(path)} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', words.Concat(data)))))}";
+        var hashes = words.Select(w => w[(w.LastIndexOf('=') + 1)..]).SelectMany(f => File.Exists(f) ? [f] : Directory.Exists(f) ? Directory.EnumerateFiles(f).Order(StringComparer.Ordinal) : (IEnumerable<string>)[]).Select(f => data.GetOrAdd(f, HashOf));
+        return $"{CommandLine.Tool.Version} {path} {HashOf(path)} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', words.Concat(hashes)))))}";
     }
 
     static string HashOf(string path)

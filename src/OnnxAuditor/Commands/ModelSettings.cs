@@ -85,7 +85,7 @@ sealed class ModelSettings(ParseResult given, AuditOptionSet options, PolicyOpti
 
     /// <summary>What is wrong with the ignore lists that were used, and gates that were not judged.</summary>
     public IReadOnlyList<string> Complaints() =>
-        [.. notJudged, .. ignoreLists.Where(l => l.Value is not null).SelectMany(l => l.Value!.Complaints(IgnoreList.Today, IsWhole(Path.GetDirectoryName(l.Key)!))).Distinct(StringComparer.Ordinal)];
+        [.. notJudged, .. ignoreLists.Where(l => l.Value is not null).SelectMany(l => l.Value!.Complaints(IgnoreList.Today, () => IsWhole(Path.GetDirectoryName(l.Key)!))).Distinct(StringComparer.Ordinal)];
 
     /// <summary>Whether the run saw every model below a folder. Only then does it show that an entry of the folder's list fits nothing: a commit brings the changed files alone.</summary>
     bool IsWhole(string folder) => ModelPaths.Below(folder).All(f => seen.Contains(Path.GetFullPath(f)));

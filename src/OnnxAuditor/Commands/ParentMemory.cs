@@ -14,7 +14,7 @@ sealed class ParentMemory(Terminal terminal) : IMemoryPool
     public IDisposable Take(long bytes, CancellationToken cancellation)
     {
         Tell(string.Create(CultureInfo.InvariantCulture, $"{Ask}{bytes}"));
-        if (terminal.Input.ReadByte() < 0) throw new OperationCanceledException("the parent has ended");
+        if (terminal.Input.ReadByte() < 0) throw new IOException("The process that deals out the memory has ended.");
         cancellation.ThrowIfCancellationRequested();
         return new Lease(this);
     }

@@ -1,15 +1,5 @@
 namespace OnnxAuditor.Execution;
 
-/// <summary>Memory that runs made at a time share.</summary>
-interface IMemoryPool
-{
-    /// <summary>Takes memory, and waits until there is enough; disposing of what it returns gives it back.</summary>
-    /// <param name="bytes">What the run needs by estimate.</param>
-    /// <param name="cancellation">Ends the wait.</param>
-    /// <exception cref="OperationCanceledException">The wait was ended.</exception>
-    IDisposable Take(long bytes, CancellationToken cancellation);
-}
-
 /// <summary>
 /// Memory that several share, each within a limit of its own: a request is granted as soon as it and what is taken already fit its limit, or nothing is taken. Served in the order of the requests, so that a
 /// large one is not kept waiting by small ones that slip past it.
@@ -89,21 +79,5 @@ sealed class MemoryPool
                 pool.Serve();
             }
         }
-    }
-}
-
-/// <summary>The pool of a process that shares its memory with no other run.</summary>
-sealed class UnsharedMemory : IMemoryPool, IDisposable
-{
-    /// <summary>The one instance.</summary>
-    public static readonly UnsharedMemory Instance = new();
-
-    /// <inheritdoc/>
-    public IDisposable Take(long bytes, CancellationToken cancellation) => this;
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        // Nothing was taken.
     }
 }

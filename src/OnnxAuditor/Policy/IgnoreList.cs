@@ -49,13 +49,14 @@ sealed partial record IgnoreList(string Source, IReadOnlyList<IgnoreEntry> Entri
 
     /// <summary>What is wrong with the list: entries that have expired, and those that fit nothing.</summary>
     /// <param name="today">The day.</param>
-    /// <param name="isWhole">Whether the run saw every model that the list is for; else nothing is said of entries that fit nothing.</param>
-    public IEnumerable<string> Complaints(DateOnly today, bool isWhole = true)
+    /// <param name="isWhole">Whether the run saw every model that the list is for; else nothing is said of entries that fit nothing. Asked once, and only where there are any.</param>
+    public IEnumerable<string> Complaints(DateOnly today, Func<bool>? isWhole = null)
     {
+        var saw = new Lazy<bool>(isWhole ?? (() => true));
         foreach (var entry in Entries)
         {
             if (entry.HasExpired(today)) yield return $"{Source}, line {entry.Line}: {entry.Fingerprint} expired on {entry.Expires!.Value.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)} and suppresses nothing any more.";
-            else if (isWhole && !used.Contains(entry)) yield return $"{Source}, line {entry.Line}: {entry.Fingerprint} fits no finding of this run.";
+            else if (!used.Contains(entry) && saw.Value) yield return $"{Source}, line {entry.Line}: {entry.Fingerprint} fits no finding of this run.";
         }
     }
 

@@ -47,7 +47,7 @@ static class TrialTargets
     }
 
     /// <summary>Whether what is drawn at random cannot be reached: numbers at many places, or such as the output is bounded away from; classes at so many places that one set of weights cannot know each.</summary>
-    internal static bool IsDense(LossTerm term) => term.AttachedTo.Shape is { } shape && (
+    internal static bool IsDense(LossTerm term) => term.AttachedTo.Shape is { IsStatic: true, ElementCount: > 0 } shape && (
         term.Kind == LossKind.CrossEntropy ? shape.ElementCount / shape[term.ClassAxis].Size / shape[0].Size > MostDrawnClasses
         : shape.Rank >= 3 || term.Kind == LossKind.Mse && shape.Rank == 2 && !OutputHead.MayBeLogits(term.AttachedTo));
 
